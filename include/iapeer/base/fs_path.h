@@ -1,0 +1,14 @@
+/* fs_path.h - inside of fs: the folder that holds a path's last component, reached without following a link. */
+#pragma once
+#include "iapeer/base/err.h"
+
+struct fs_place {
+	int fd;           /* the folder; AT_FDCWD or the caller's own when there is none to open */
+	int owned;        /* -1, or the descriptor to close */
+	const char *name; /* the last component; borrowed from the path */
+};
+#define FS_PLACE_INIT {.fd = -1, .owned = -1}
+
+/* ERR_NOT_FOUND: a folder on the way is missing. ERR_REFUSED: a link on the way below dirfd. */
+int fs_place(int dirfd, const char *path, struct fs_place *out, struct err *e) NODISCARD;
+void fs_place_done(struct fs_place *at);

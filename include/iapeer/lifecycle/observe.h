@@ -1,0 +1,31 @@
+/* observe.h - one peer at one instant, by files and /proc only: no process is started, no lock taken. */
+#pragma once
+#include "iapeer/canary/ledger.h"
+#include "iapeer/launch/session.h"
+#include "iapeer/lifecycle/death.h"
+#include "iapeer/lifecycle/decide.h"
+#include "iapeer/registry/registry.h"
+#include "iapeer/registry/settings.h"
+#include "iapeer/runtime/manifest.h"
+
+struct observation {
+	struct snapshot snap;
+	bool has_session;
+	struct session session;
+	enum canary_state canary_state;
+	struct canary canary;
+	struct death_ring deaths;
+	struct proc_ref leftover; /* SESSION_LEFTOVER: the server */
+};
+
+struct observe_in {
+	const struct layout *layout;
+	const struct settings *settings;
+	const struct peer_record *record;   /* NULL: unregistered */
+	struct peer_id id;
+};
+int observe(const struct observe_in *in, struct observation *out, struct err *e) NODISCARD;
+
+enum shown_state { SHOWN_LIVE, SHOWN_ASLEEP, SHOWN_STOPPED, SHOWN_UNKNOWN, SHOWN_STATE_COUNT };
+enum shown_state observe_shown(const struct observation *o);
+const char *shown_state_word(enum shown_state s); /* live asleep stopped unknown */

@@ -1,0 +1,43 @@
+/* step.h - inside of apply: one action a function. 0: go on, look again; 1: done for now; -1: failed. */
+#pragma once
+#include "iapeer/delivery/deliver.h"
+#include "iapeer/lifecycle/observe.h"
+#include "iapeer/lifecycle/policy.h"
+#include "iapeer/lifecycle/request.h"
+
+struct step {
+	const struct apply_in *in;
+	struct apply_outcome *out;
+	const struct peer_record *record; /* NULL: unregistered */
+	char identity[PEER_IDENTITY_MAX + 1];
+	bool has_manifest;
+	struct manifest manifest;
+	struct profile profile;
+	struct observation seen;
+	/* a turn to be waited for, without the lock */
+	char turn_id[MESSAGE_ID_MAX + 1];
+	int64_t turn_offset, turn_until_ms;
+};
+
+int step_finish_ending(struct step *s, struct err *e) NODISCARD;
+int step_undo_ending(struct step *s, struct err *e) NODISCARD;
+int step_record_death(struct step *s, struct err *e) NODISCARD;
+int step_reap_gone(struct step *s, struct err *e) NODISCARD;
+int step_finish_pane(struct step *s, struct err *e) NODISCARD;
+int step_end_leftover(struct step *s, struct err *e) NODISCARD;
+int step_end(struct step *s, struct err *e) NODISCARD;
+int step_park(struct step *s, struct err *e) NODISCARD;
+
+int step_adopt(struct step *s, struct err *e) NODISCARD;
+int step_arm(struct step *s, struct err *e) NODISCARD;
+int step_start(struct step *s, struct err *e) NODISCARD;
+int step_ready(struct step *s, struct err *e) NODISCARD;
+int step_settle(struct step *s, struct err *e) NODISCARD;
+int step_deliver(struct step *s, struct err *e) NODISCARD;
+/* Wait for the turn that step_deliver left; called without the lock. */
+int step_turn(struct step *s, struct err *e) NODISCARD;
+/* Is the program there? Fills seen.snap.program_found and remembers why not. */
+void step_look_program(struct step *s, struct err *why);
+
+/* One line of lifecycle.log about a decision. */
+void step_journal(struct step *s, const char *ev, const char *action, const char *rule, const char *reason);

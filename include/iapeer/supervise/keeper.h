@@ -1,0 +1,123 @@
+/* keeper.h - inside of supervise: the keeper's parts. Each callback turns an event into one call and ends. */
+#pragma once
+#include <uv.h>
+#include "iapeer/base/json.h"
+#include "iapeer/canary/ledger.h"
+#include "iapeer/registry/registry.h"
+#include "iapeer/registry/settings.h"
+#include "iapeer/supervise/workq.h"
+
+#define REAPED_RING 512
+
+struct reaped {
+	struct proc_ref ref;
+	int status;
+};
+
+struct keeper;
+
+/* One watched tmux server. Freed by its poll handle's close callback. */
+struct watched {
+	struct keeper *k;
+	struct canary canary;
+	int fd;               /* becomes readable when the server has exited; -1: it was gone already */
+	uv_poll_t poll;
+	bool dying;           /* seen dead, to be recorded */
+	bool late;            /* dead before we looked */
+	int tries;            /* looks for its exit status */
+	struct watched *next;
+};
+
+/* One worker process. Freed when process and pipe have both been closed. */
+struct worker {
+	struct keeper *k;
+	uv_process_t process;
+	uv_pipe_t out;
+	uv_timer_t deadline;
+	int open_handles;
+	char identity[PEER_IDENTITY_MAX + 1];
+	enum trigger trigger;
+	struct buf line;
+	bool done;            /* its last line was read */
+	struct worker *next;
+};
+
+/* One connection. Freed by its last close callback. */
+struct conn {
+	struct keeper *k;
+	uv_pipe_t pipe;
+	uv_timer_t timer;
+	int open_handles;
+	struct buf in;
+	enum { CONN_IDLE, CONN_DELIVER, CONN_APPLY } waits;
+	char identity[PEER_IDENTITY_MAX + 1];
+	char message_id[96];
+	bool turn;
+	enum trigger trigger;
+	bool closing;
+	struct conn *next;
+};
+
+/* What we remember of a peer whose queue's head waits. */
+struct waiting {
+	char identity[PEER_IDENTITY_MAX + 1];
+	char reason[256];
+	int64_t backoff_ms;
+	struct waiting *next;
+};
+
+struct keeper {
+	const struct layout *layout;
+	struct settings settings;
+	bool on_demand, leaving;
+	char socket[LAYOUT_PATH];
+	uv_loop_t loop;
+	uv_pipe_t listener;
+	uv_signal_t sigchld, sigterm, sigint, sighup;
+	uv_timer_t work_timer, death_timer, idle_timer, rescan_timer, leave_timer;
+	uv_fs_event_t state_events, log_events;
+	bool log_events_on;
+	struct workq work;
+	struct watched *watched;
+	struct worker *workers;
+	struct conn *conns;
+	struct waiting *waiting;
+	struct reaped ring[REAPED_RING];
+	size_t n_reaped;
+};
+
+/* supervise.c */
+void keeper_leave(struct keeper *k);            /* stop taking work, finish, end the loop */
+void keeper_consider_leaving(struct keeper *k); /* on demand, and nothing to do: in a moment */
+void keeper_scan(struct keeper *k);             /* everything from disk: removals, canaries, peers */
+void keeper_look(struct keeper *k, const char *identity, int64_t not_before_ms); /* one peer: does it need a worker? */
+
+/* reap.c */
+void keeper_reap(struct keeper *k);             /* collect what died below us */
+bool keeper_reaped(const struct keeper *k, struct proc_ref ref, int *out_status);
+
+/* watch.c */
+void keeper_watch(struct keeper *k, const char *identity); /* read its canary; watch its server if it is armed */
+void keeper_watch_all(struct keeper *k);
+void keeper_settle_deaths(struct keeper *k);    /* record what is seen dead, now */
+/* Before a worker touches it: a death that is about to be seen is recorded first, with the status that only we have. */
+void keeper_check_server(struct keeper *k, const char *identity);
+void keeper_unwatch_all(struct keeper *k);
+
+/* workers.c */
+void keeper_want(struct keeper *k, const char *identity, enum trigger t, bool boots, int64_t not_before_ms);
+void keeper_run_work(struct keeper *k);
+void keeper_end_workers(struct keeper *k);
+
+/* server.c */
+int keeper_listen(struct keeper *k, struct err *e) NODISCARD;
+void keeper_hear_no_more(struct keeper *k);
+void keeper_receipt(struct keeper *k, const char *identity, const char *message_id);
+/* A worker is done: `reply` is what it said (NULL: it died); `final`: its messages will not be tried again by themselves. */
+void keeper_outcome(struct keeper *k, const char *identity, enum trigger t, const struct json *reply, const char *reason, bool final);
+
+/* events.c */
+int keeper_watch_files(struct keeper *k, struct err *e) NODISCARD;
+void keeper_watch_logs(struct keeper *k, bool on);
+struct waiting *keeper_waiting(struct keeper *k, const char *identity); /* NULL */
+void keeper_set_waiting(struct keeper *k, const char *identity, const char *reason); /* "" : no more */

@@ -1,0 +1,15 @@
+/* supervise.h - the keeper: one process per root, the only one that starts tmux servers, and their reaper (SPEC 4). */
+#pragma once
+#include "iapeer/registry/layout.h"
+
+struct supervise_opts {
+	bool on_demand; /* leave when nothing is live, armed or queued */
+	bool replace;   /* ask the running keeper to hand over */
+	int ready_fd;   /* a byte is written here when it listens; -1: none */
+};
+/* Run until told to leave. ERR_REFUSED: another keeper runs (its pid is named). */
+int supervise_run(const struct layout *l, const struct supervise_opts *o, struct err *e) NODISCARD;
+/* Ask the running keeper to leave; sessions stay. *out_was: there was one. */
+int supervise_stop(const struct layout *l, int64_t deadline_ms, bool *out_was, struct err *e) NODISCARD;
+/* The worker's side: `iapeer _apply <identity> --trigger=<t> --build=<id>`: prints events as JSON lines. */
+int supervise_worker(const struct layout *l, const char *identity, const char *trigger, const char *build, struct err *e) NODISCARD;

@@ -1,0 +1,11 @@
+# Writes OUT: `const char build_id[]` and `const char build_version[]`. The id is a hash over all sources and FLAGS.
+file(GLOB_RECURSE files ${ROOT}/src/*.c ${ROOT}/src/*.json ${ROOT}/include/*.h)
+list(SORT files)
+set(all "${FLAGS}")
+foreach(f ${files})
+  file(SHA256 ${f} h)
+  string(APPEND all "${h}")
+endforeach()
+string(SHA256 id "${all}")
+string(SUBSTRING "${id}" 0 12 id)
+file(WRITE ${OUT} "#include \"iapeer/base/build.h\"\nconst char build_id[] = \"${id}\";\nconst char build_version[] = \"${VERSION}\";\n")

@@ -1,0 +1,73 @@
+#include "iapeer/base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "iapeer/base/plat.h"
+
+#include "iapeer/base/banned.h"
+
+int64_t clock_mono_ms(void)
+{
+	return plat_mono_ns() / 1000000;
+}
+
+int64_t clock_mono_us(void)
+{
+	return plat_mono_ns() / 1000;
+}
+
+int64_t clock_utc_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void clock_iso(int64_t utc_ms, char out[static CLOCK_ISO_MAX])
+{
+	time_t s = (time_t)(utc_ms / 1000);
+	int ms = (int)(utc_ms % 1000);
+	struct tm tm;
+	char date[24];
+	long off;
+
+	if (ms < 0) {
+		ms += 1000;
+		s--;
+	}
+	localtime_r(&s, &tm);
+	off = tm.tm_gmtoff / 60;
+	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out, CLOCK_ISO_MAX, "%s.%03d%c%02d:%02d", date, ms, off < 0 ? '-' : '+',
+		 (int)((off < 0 ? -off : off) / 60 % 100), (int)((off < 0 ? -off : off) % 60));
+}
+
+bool clock_parse_iso(const char *s, int64_t *out_utc_ms)
+{
+	struct tm tm;
+	const char *p;
+	int ms = 0, sign = 0, hours = 0, minutes = 0, used = 0;
+
+	memset(&tm, 0, sizeof tm);
+	p = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (!p)
+		return false;
+	if (*p == '.') {
+		int scale = 100;
+
+		for (p++; *p >= '0' && *p <= '9'; p++, scale /= 10)
+			ms += (*p - '0') * scale;
+	}
+	if (*p == 'Z' && p[1] == '\0') {
+		sign = 1;
+	} else if ((*p == '+' || *p == '-') && sscanf(p + 1, "%2d:%2d%n", &hours, &minutes, &used) == 2 && p[1 + used] == '\0') {
+		sign = *p == '-' ? -1 : 1;
+	} else {
+		return false;
+	}
+	*out_utc_ms = ((int64_t)timegm(&tm) - (int64_t)sign * (hours * 3600 + minutes * 60)) * 1000 + ms;
+	return true;
+}

@@ -1,0 +1,247 @@
+/* The half of plat.h that reads /proc and /sys. */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "iapeer/base/mem.h"
+#include "iapeer/base/plat.h"
+#include "iapeer/base/str.h"
+
+#include "iapeer/base/banned.h"
+
+/* Files of the kernel have no size: read until the end, at most what is asked. Returns bytes, -1 with errno. */
+static ssize_t slurp(const char *path, char *out, size_t size)
+{
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t n = 0;
+
+	if (fd < 0)
+		return -1;
+	while (n + 1 < size) {
+		ssize_t got = read(fd, out + n, size - 1 - n);
+
+		if (got < 0 && n == 0)
+			return -1;
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	out[n] = '\0';
+	return (ssize_t)n;
+}
+
+static void take_name(const char *open_paren, const char *close_paren, struct proc_info *out)
+{
+	size_t n = (size_t)(close_paren - open_paren) - 1;
+
+	if (n >= sizeof out->name)
+		n = sizeof out->name - 1;
+	memcpy(out->name, open_paren + 1, n);
+	out->name[n] = '\0';
+}
+
+static enum proc_state state_of(char c)
+{
+	switch (c) {
+	case 'Z':
+	case 'X':
+	case 'x':
+		return PROC_ZOMBIE;
+	case 'T':
+	case 't':
+		return PROC_STOPPED;
+	default:
+		return PROC_RUNNING;
+	}
+}
+
+/* Text of /proc/PID/stat. The name is between the first ( and the last ), since a command may hold one. */
+static bool parse_stat(const char *text, struct proc_info *out)
+{
+	const char *open_paren = strchr(text, '('), *close_paren = strrchr(text, ')');
+	unsigned long long field[53] = {0};
+	char *end;
+	const char *s;
+	int n = 4;
+
+	if (!open_paren || !close_paren || close_paren < open_paren || close_paren[1] != ' ' || !close_paren[2])
+		return false;
+	take_name(open_paren, close_paren, out);
+	out->state = state_of(close_paren[2]);
+	out->sleeping = close_paren[2] == 'S';
+	for (s = close_paren + 3; n <= 52; n++, s = end) {
+		/* Some fields are negative (tpgid); strtoull wraps them and the cast back restores them. */
+		field[n] = strtoull(s, &end, 10);
+		if (end == s)
+			break;
+	}
+	if (n <= 24)
+		return false;
+	out->ppid = (pid_t)field[4];
+	out->pgid = (pid_t)field[5];
+	out->tty_pgid = (pid_t)field[8];
+	out->birth = field[22];
+	out->rss_bytes = (int64_t)field[24] * sysconf(_SC_PAGESIZE);
+	out->exit_status = n > 52 && out->state == PROC_ZOMBIE ? (int)field[52] : -1;
+	return true;
+}
+
+int plat_proc_info(pid_t pid, struct proc_info *out, struct err *e)
+{
+	char path[64], text[1024];
+
+	*out = (struct proc_info){.state = PROC_GONE, .exit_status = -1};
+	snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+	if (slurp(path, text, sizeof text) < 0) {
+		if (errno == ENOENT || errno == ESRCH)
+			return 0;
+		return err_set(e, ERR_FAILED, errno, "read %s", path);
+	}
+	if (!parse_stat(text, out))
+		return err_set(e, ERR_FAILED, 0, "read %s: not understood", path);
+	return 0;
+}
+
+static void close_dir(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+int plat_pids(pid_t **out, size_t *out_n, struct err *e)
+{
+	AUTO(close_dir) DIR *d = opendir("/proc");
+	struct dirent *entry;
+	size_t n = 0, cap = 256;
+	pid_t *pids;
+
+	if (!d)
+		return err_set(e, ERR_FAILED, errno, "list /proc");
+	pids = xmalloc(cap * sizeof *pids);
+	while ((entry = readdir(d)) != NULL) {
+		int64_t pid;
+
+		if (!isdigit((unsigned char)entry->d_name[0]) || !str_i64(entry->d_name, 1, INT32_MAX, &pid))
+			continue;
+		if (n == cap) {
+			cap *= 2;
+			pids = xrealloc(pids, cap * sizeof *pids);
+		}
+		pids[n++] = (pid_t)pid;
+	}
+	*out = pids;
+	*out_n = n;
+	return 0;
+}
+
+int plat_boot_id(char out[static 64], struct err *e)
+{
+	ssize_t n = slurp("/proc/sys/kernel/random/boot_id", out, 64);
+
+	if (n <= 0)
+		return err_set(e, ERR_FAILED, errno, "read the boot id");
+	out[strcspn(out, "\n")] = '\0';
+	return 0;
+}
+
+static int64_t meminfo_field(const char *text, const char *name)
+{
+	const char *s = strstr(text, name);
+
+	return s ? strtoll(s + strlen(name), NULL, 10) * 1024 : -1;
+}
+
+int plat_mem_info(struct mem_info *out, struct err *e)
+{
+	char text[8192];
+
+	if (slurp("/proc/meminfo", text, sizeof text) < 0)
+		return err_set(e, ERR_FAILED, errno, "read /proc/meminfo");
+	*out = (struct mem_info){
+	    .total = meminfo_field(text, "MemTotal:"),
+	    .available = meminfo_field(text, "MemAvailable:"),
+	    .swap_total = meminfo_field(text, "SwapTotal:"),
+	    .swap_free = meminfo_field(text, "SwapFree:"),
+	};
+	return 0;
+}
+
+static void add_file(struct buf *out, const char *title, const char *path)
+{
+	char text[4096];
+
+	if (slurp(path, text, sizeof text) < 0) {
+		buf_fmt(out, "%s: missing (%s: %s)\n", title, path, strerror(errno));
+		return;
+	}
+	for (char *line = text, *next; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		buf_fmt(out, "%s: %s\n", title, line);
+	}
+}
+
+/* The memory controller's folder of the process, whichever hierarchy the machine has. */
+static void add_cgroup(pid_t pid, struct buf *out)
+{
+	char path[64], text[4096], file[4400];
+	const char *v2, *v1;
+
+	snprintf(path, sizeof path, "/proc/%ld/cgroup", (long)pid);
+	if (pid <= 0 || slurp(path, text, sizeof text) < 0) {
+		buf_str(out, "cgroup: missing (the process is gone)\n");
+		return;
+	}
+	v2 = str_starts(text, "0::") ? text : strstr(text, "\n0::");
+	v1 = strstr(text, ":memory:");
+	if (v1) {
+		snprintf(file, sizeof file, "/sys/fs/cgroup/memory%.*s/memory.oom_control", (int)strcspn(v1 + 8, "\n"), v1 + 8);
+		add_file(out, "cgroup.oom_control", file);
+	} else if (v2) {
+		v2 = strstr(v2, "0::") + 3;
+		snprintf(file, sizeof file, "/sys/fs/cgroup%.*s/memory.events", (int)strcspn(v2, "\n"), v2);
+		add_file(out, "cgroup.memory.events", file);
+	}
+}
+
+/* Lines about memory kills in the kernel's ring; reading it may be forbidden to us. */
+static void add_kernel_log(struct buf *out)
+{
+	auto_fd int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char line[8192];
+	int found = 0, looked = 0;
+
+	if (fd < 0) {
+		buf_fmt(out, "kernel: missing (/dev/kmsg: %s)\n", strerror(errno));
+		return;
+	}
+	for (; looked < 20000; looked++) {
+		ssize_t n = read(fd, line, sizeof line - 1);
+
+		if (n < 0 && errno == EPIPE)
+			continue; /* overwritten under our hands: the next one is there */
+		if (n <= 0)
+			break;
+		line[n] = '\0';
+		line[strcspn(line, "\n")] = '\0';
+		if ((strstr(line, "Out of memory") || strstr(line, "oom-kill") || strstr(line, "oom_reaper")) && found++ < 20)
+			buf_fmt(out, "kernel: %s\n", line);
+	}
+	if (!found)
+		buf_str(out, "kernel: no line about memory kills\n");
+}
+
+void plat_evidence(pid_t pid, struct buf *out)
+{
+	add_file(out, "pressure.memory", "/proc/pressure/memory");
+	add_file(out, "pressure.cpu", "/proc/pressure/cpu");
+	add_file(out, "loadavg", "/proc/loadavg");
+	add_cgroup(pid, out);
+	add_kernel_log(out);
+}

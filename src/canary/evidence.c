@@ -1,0 +1,97 @@
+#include "iapeer/canary/evidence.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "iapeer/base/fs.h"
+#include "iapeer/base/str.h"
+
+#include "iapeer/base/banned.h"
+
+#define TOP_PROCESSES 25
+#define PANE_TAIL     2048
+
+struct row {
+	pid_t pid;
+	struct proc_info info;
+};
+
+static int by_rss(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return (x->info.rss_bytes < y->info.rss_bytes) - (x->info.rss_bytes > y->info.rss_bytes);
+}
+
+/* Keep the largest, smallest last; a table of 25 needs no heap. */
+static void offer(struct row *top, size_t *n, const struct row *r)
+{
+	if (*n < TOP_PROCESSES)
+		top[(*n)++] = *r;
+	else if (top[TOP_PROCESSES - 1].info.rss_bytes < r->info.rss_bytes)
+		top[TOP_PROCESSES - 1] = *r;
+	else
+		return;
+	qsort(top, *n, sizeof *top, by_rss);
+}
+
+static void add_processes(struct buf *out)
+{
+	struct row top[TOP_PROCESSES], r;
+	size_t n_pids = 0, n = 0;
+	pid_t *pids = NULL;
+	struct err e;
+
+	if (plat_pids(&pids, &n_pids, &e) < 0) {
+		buf_fmt(out, "processes: missing (%s)\n", e.msg);
+		return;
+	}
+	for (size_t i = 0; i < n_pids; i++) {
+		r.pid = pids[i];
+		if (plat_proc_info(pids[i], &r.info, &e) == 0 && r.info.rss_bytes > 0)
+			offer(top, &n, &r);
+	}
+	free(pids);
+	buf_fmt(out, "processes: %zu, the largest:\n", n_pids);
+	for (size_t i = 0; i < n; i++) {
+		buf_fmt(out, "  %9lld KiB  pid %-8ld ", (long long)(top[i].info.rss_bytes / 1024), (long)top[i].pid);
+		str_shown(out, top[i].info.name, strnlen(top[i].info.name, sizeof top[i].info.name), false);
+		buf_chr(out, '\n');
+	}
+}
+
+void evidence_machine(struct buf *out)
+{
+	struct mem_info m;
+	struct err e;
+
+	if (plat_mem_info(&m, &e) < 0)
+		buf_fmt(out, "memory: missing (%s)\n", e.msg);
+	else
+		buf_fmt(out, "memory: total=%lld available=%lld swap_total=%lld swap_free=%lld\n", (long long)m.total,
+			(long long)m.available, (long long)m.swap_total, (long long)m.swap_free);
+	plat_evidence(getpid(), out);
+	add_processes(out);
+}
+
+void evidence_pane(const struct layout *l, const char *identity, struct buf *out)
+{
+	AUTO(buf_done) struct buf tail = BUF_INIT(PANE_TAIL + 1);
+	char path[LAYOUT_PATH];
+	struct peer_id id;
+	struct err e;
+
+	if (peer_parse(identity, &id, &e) < 0) {
+		buf_str(out, "pane: missing (not a peer of ours)\n");
+		return;
+	}
+	layout_pane_log(&id, path);
+	if (fs_read_at(l->root_fd, path, -PANE_TAIL, PANE_TAIL, &tail, &e) < 0) {
+		buf_fmt(out, "pane: missing (%s)\n", e.msg);
+		return;
+	}
+	buf_fmt(out, "pane: last %zu bytes:\n", tail.len);
+	str_shown(out, buf_cstr(&tail), tail.len, true);
+	buf_chr(out, '\n');
+}

@@ -1,0 +1,258 @@
+/* The half of ledger.h that records a death: evidence, line, record, in that order. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fault.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/base/journal.h"
+#include "iapeer/base/lock.h"
+#include "iapeer/base/proc.h"
+#include "iapeer/base/str.h"
+#include "iapeer/canary/evidence.h"
+#include "iapeer/canary/ledger.h"
+
+#include "iapeer/base/banned.h"
+
+#define RECORDERS_LOCK LAYOUT_LOCKS "/deaths" /* no identity is called that: it has no dash */
+
+/* Where this record's log is: the root's own, or the folder that was given with it. */
+struct log_place {
+	int dirfd;
+	char exits[LAYOUT_PATH * 2];
+	char deaths[LAYOUT_PATH * 2];
+};
+
+static void log_place(const struct layout *l, const struct canary *c, struct log_place *out)
+{
+	if (!c->log_dir[0]) {
+		out->dirfd = l->root_fd;
+		snprintf(out->exits, sizeof out->exits, "%s", LAYOUT_EXITS_LOG);
+		snprintf(out->deaths, sizeof out->deaths, "%s", LAYOUT_DEATHS_DIR);
+		return;
+	}
+	out->dirfd = AT_FDCWD;
+	snprintf(out->exits, sizeof out->exits, "%s/exits.log", c->log_dir);
+	snprintf(out->deaths, sizeof out->deaths, "%s/server-deaths", c->log_dir);
+}
+
+void canary_cause(int status, char out[static 32])
+{
+	if (WIFSIGNALED(status)) {
+		const char *name = proc_signal_name(WTERMSIG(status));
+
+		if (!name)
+			snprintf(out, 32, "signal-%d", WTERMSIG(status));
+		else
+			for (size_t i = 0; i == 0 || name[i - 1]; i++)
+				out[i] = (char)tolower((unsigned char)name[i]);
+		return;
+	}
+	snprintf(out, 32, "exited");
+}
+
+static void death_id(const struct canary *c, char *out, size_t size)
+{
+	snprintf(out, size, "%.100s-%.8s-%ld-%llu", c->identity, c->boot_id, (long)c->server.pid,
+		 (unsigned long long)c->server.birth);
+}
+
+static void find_cause(struct death *d)
+{
+	char boot[64] = "";
+	struct err e;
+
+	if (plat_boot_id(boot, &e) == 0 && strcmp(boot, d->canary.boot_id) != 0) {
+		d->observed = false;
+		snprintf(d->cause, sizeof d->cause, "host-restart");
+	} else if (d->observed) {
+		canary_cause(d->status, d->cause);
+	} else {
+		snprintf(d->cause, sizeof d->cause, "unknown");
+	}
+}
+
+/* The fields that the line and the first line of the evidence share. */
+static void facts(struct logfmt *f, const struct death *d, size_t burst)
+{
+	const char *name = d->observed && WIFSIGNALED(d->status) ? proc_signal_name(WTERMSIG(d->status)) : NULL;
+
+	logfmt_raw(f, "identity", d->canary.identity);
+	logfmt_i64(f, "server_pid", d->canary.server.pid);
+	logfmt_raw(f, "cause", d->cause);
+	logfmt_raw(f, "evidence", d->observed ? "observed" : "inferred");
+	if (d->observed && WIFEXITED(d->status))
+		logfmt_i64(f, "exit", WEXITSTATUS(d->status));
+	if (d->observed && WIFSIGNALED(d->status)) {
+		if (name)
+			logfmt_raw(f, "signal", name);
+		else
+			logfmt_i64(f, "signal", WTERMSIG(d->status));
+	}
+	if (d->late)
+		logfmt_raw(f, "late", "true");
+	if (burst > 1)
+		logfmt_i64(f, "burst", (int64_t)burst);
+	logfmt_raw(f, "death_id", d->id);
+}
+
+static int publish(const struct layout *l, const struct death *d, const struct log_place *at, const struct logfmt *head,
+		   const struct buf *machine, bool durable, bool *out_created, struct err *e)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(CAP_EVIDENCE);
+	char path[LAYOUT_PATH * 3];
+
+	snprintf(path, sizeof path, "%s/%s.txt", at->deaths, d->id);
+	/* First line: "server-death identity=... ts=... server_pid=..."; the rest is for people. */
+	buf_fmt(&text, "server-death %s\n", buf_cstr(&head->b));
+	buf_fmt(&text, "socket: %s\n", d->canary.socket);
+	buf_add(&text, buf_cstr(machine), machine->len);
+	evidence_pane(l, d->canary.identity, &text);
+	if (text.failed)
+		text.failed = false; /* cut at the cap: some evidence is better than none */
+	if (durable)
+		return fs_publish(at->dirfd, path, buf_cstr(&text), text.len, 0600, out_created, e);
+	return fs_publish_soft(at->dirfd, path, buf_cstr(&text), text.len, 0600, out_created, e);
+}
+
+/* Somebody published this death before: what the line says is what the evidence says, not what we know now. */
+static bool take_published(const struct death *d, const struct log_place *at, struct buf *out_head)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(CAP_EVIDENCE);
+	char path[LAYOUT_PATH * 3];
+	struct err e;
+	size_t skip = strlen("server-death ");
+
+	snprintf(path, sizeof path, "%s/%s.txt", at->deaths, d->id);
+	if (fs_read(at->dirfd, path, &text, &e) < 0 || !str_starts(buf_cstr(&text), "server-death "))
+		return false;
+	buf_cut(out_head, 0);
+	buf_add(out_head, text.p + skip, strcspn(text.p + skip, "\n"));
+	return true;
+}
+
+void canary_recorded_cause(const struct layout *l, const struct canary *c, char out[static 32])
+{
+	AUTO(buf_done) struct buf head = BUF_INIT(8192);
+	struct death d = {.canary = *c};
+	struct log_place at;
+
+	out[0] = '\0';
+	log_place(l, c, &at);
+	death_id(c, d.id, sizeof d.id);
+	if (take_published(&d, &at, &head) && !logfmt_get(buf_cstr(&head), head.len, "cause", out, 32))
+		out[0] = '\0';
+}
+
+struct line_search {
+	const char *id;
+	bool found;
+};
+
+static bool same_death(const char *line, size_t len, void *arg)
+{
+	struct line_search *s = arg;
+	char id[192];
+
+	if (logfmt_get(line, len, "death_id", id, sizeof id) && strcmp(id, s->id) == 0)
+		s->found = true;
+	return !s->found;
+}
+
+/* logfmt for the line: "ts=... ev=server-exit <facts> forensics=<file>". */
+static int write_line(const struct death *d, const struct log_place *at, const struct buf *head, bool durable, struct err *e)
+{
+	struct journal j = {.dirfd = at->dirfd, .path = at->exits, .max_bytes = 5 << 20, .keep = 5};
+	auto_logfmt struct logfmt line = {.b = BUF_INIT(8192)};
+	const char *h = buf_cstr(head);
+	size_t ts = strcspn(h, " ");
+	char file[192];
+
+	snprintf(file, sizeof file, "%s.txt", d->id);
+	buf_add(&line.b, h, ts);
+	buf_str(&line.b, " ev=server-exit");
+	buf_str(&line.b, h + ts);
+	logfmt_raw(&line, "forensics", file);
+	return journal_write(&j, &line, durable, e);
+}
+
+static int record_one(const struct layout *l, struct death *d, const struct buf *machine, size_t burst, bool durable,
+		      struct err *e)
+{
+	auto_logfmt struct logfmt head = {.b = BUF_INIT(0)};
+	struct line_search search = {.id = d->id};
+	struct log_place at;
+	bool created = true;
+
+	log_place(l, &d->canary, &at);
+	death_id(&d->canary, d->id, sizeof d->id);
+	find_cause(d);
+	logfmt_init(&head, clock_utc_ms());
+	facts(&head, d, burst);
+	if (fs_mkdirs(at.dirfd, at.deaths, e) < 0 || publish(l, d, &at, &head, machine, durable, &created, e) < 0)
+		return -1;
+	if (!created) {
+		struct journal j = {.dirfd = at.dirfd, .path = at.exits, .keep = 5};
+
+		if (journal_each(&j, same_death, &search, e) < 0)
+			return -1;
+		if (take_published(d, &at, &head.b))
+			logfmt_get(buf_cstr(&head.b), head.b.len, "cause", d->cause, sizeof d->cause);
+	}
+	d->recorded = !search.found;
+	return search.found ? 0 : write_line(d, &at, &head.b, durable, e);
+}
+
+/* Is this still the armed record that we were told of? Under the recorders' lock. */
+static bool still_armed(const struct layout *l, const struct canary *c, struct err *e)
+{
+	enum canary_state state;
+	struct canary now;
+
+	if (canary_load(l, c->identity, &state, &now, e) < 0)
+		return false;
+	return state == CANARY_ARMED && now.server.pid == c->server.pid && now.server.birth == c->server.birth;
+}
+
+static int drop_record(const struct layout *l, const struct canary *c, struct err *e)
+{
+	bool was;
+
+	return canary_disarm(l, c->identity, &was, e);
+}
+
+int canary_record(const struct layout *l, struct death *deaths, size_t n, struct err *e)
+{
+	AUTO(buf_done) struct buf machine = BUF_INIT(CAP_EVIDENCE / 2);
+	AUTO(lock_done) struct lock lock = LOCK_INIT;
+	int result = 0;
+
+	if (fs_mkdirs(l->root_fd, LAYOUT_LOCKS, e) < 0 ||
+	    lock_take(&lock, l->root_fd, RECORDERS_LOCK, "record a death", clock_mono_ms() + 1000, e) < 0)
+		return -1;
+	evidence_machine(&machine);
+	for (size_t i = 0; i < n; i++) {
+		bool last = i + 1 == n;
+		struct err one = ERR_INIT;
+
+		deaths[i].recorded = false;
+		if (!still_armed(l, &deaths[i].canary, &one))
+			continue; /* ended on purpose, or recorded, by somebody else meanwhile */
+		if (record_one(l, &deaths[i], &machine, n, last, &one) < 0) {
+			*e = one;
+			result = -1;
+			deaths[i].id[0] = '\0'; /* its record stays: the next observer goes on */
+		}
+	}
+	/* The last line's fsync made all lines durable; only now may the records go. */
+	for (size_t i = 0; i < n; i++)
+		if (deaths[i].id[0] && still_armed(l, &deaths[i].canary, e) && drop_record(l, &deaths[i].canary, e) < 0)
+			result = -1;
+	return result;
+}

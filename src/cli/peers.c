@@ -1,0 +1,240 @@
+#include "iapeer/cli/peers.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
+#include "iapeer/delivery/queue.h"
+#include "iapeer/runtime/manifest.h"
+
+#include "iapeer/base/banned.h"
+
+int fleet_scan(const struct layout *l, struct fleet *out, struct err *e)
+{
+	*out = (struct fleet){.state = STRV_INIT, .socks = STRV_INIT};
+	if (fs_list(l->root_fd, LAYOUT_LIFECYCLE, &out->state, e) < 0 || fs_list(AT_FDCWD, l->socks, &out->socks, e) < 0) {
+		fleet_done(out);
+		return -1;
+	}
+	return 0;
+}
+
+void fleet_done(struct fleet *f)
+{
+	strv_done(&f->state);
+	strv_done(&f->socks);
+}
+
+/* Is there a name that begins with prefix? The list is sorted. */
+static bool any_begins(const struct strv *names, const char *prefix)
+{
+	size_t low = 0, high = names->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(names->v[mid], prefix) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < names->n && str_starts(names->v[low], prefix);
+}
+
+static bool nothing_there(const struct layout *l, const struct fleet *f, const struct peer_id *id)
+{
+	char identity[PEER_IDENTITY_MAX + 1], prefix[PEER_IDENTITY_MAX + 2], socket[LAYOUT_PATH];
+	struct err e = ERR_INIT;
+	const char *name;
+
+	peer_identity(id, identity);
+	snprintf(prefix, sizeof prefix, "%s.", identity);
+	if (any_begins(&f->state, prefix) || layout_socket(l, id, socket, &e) < 0)
+		return false;
+	name = strrchr(socket, '/');
+	return !any_begins(&f->socks, name ? name + 1 : socket);
+}
+
+int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r, const struct peer_id *id,
+	     struct sight *out, struct err *e)
+{
+	struct observe_in in = {.layout = &c->layout, .settings = &c->settings, .record = r, .id = *id};
+
+	memset(out, 0, sizeof *out);
+	out->id = *id;
+	out->shown = SHOWN_ASLEEP;
+	if (f && nothing_there(&c->layout, f, id))
+		return 0;
+	if (observe(&in, &out->o, e) < 0)
+		return -1;
+	out->looked = true;
+	out->shown = observe_shown(&out->o);
+	out->queued = queue_depth(&c->layout, id);
+	return 0;
+}
+
+int sights_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r, struct sight **out, struct err *e)
+{
+	struct sight *v = xcalloc(r->runtimes.n + 1, sizeof *v);
+
+	for (size_t i = 0; i < r->runtimes.n; i++) {
+		struct peer_id id;
+
+		if (peer_make(r->runtimes.v[i], r->name, &id, e) < 0 || sight_of(c, f, r, &id, &v[i], e) < 0) {
+			free(v);
+			return -1;
+		}
+	}
+	*out = v;
+	return 0;
+}
+
+int peer_meant(const struct ctx *c, const char *name, const char *asked, const struct peer_record **out,
+	       struct peer_id *out_id, struct err *e)
+{
+	const struct peer_record *r;
+
+	if (registry_need(&c->registry, name, &r, e) < 0 || record_identity(r, asked, out_id, e) < 0)
+		return -1;
+	*out = r;
+	return 0;
+}
+
+int peer_name_check(const char *name, struct err *e)
+{
+	char better[PEER_NAME_MAX + 1];
+	struct err ignored = ERR_INIT;
+
+	if (peer_name_valid(name))
+		return 0;
+	err_set(e, ERR_USAGE, 0,
+		"\"%.60s\" is no peer's name: lower-case letters, digits and dashes, a letter first, at most 32", name);
+	if (peer_normalise(name, better, &ignored) == 0)
+		return err_hint(e, "did you mean %s?", better);
+	return -1;
+}
+
+enum nature peer_nature(const struct ctx *c, const struct peer_record *r)
+{
+	AUTO(manifest_done) struct manifest m = {.kind = KIND_SHELL};
+	struct err e = ERR_INIT;
+	struct peer_id id;
+
+	if (r->intelligence != NATURE_NONE)
+		return r->intelligence;
+	if (record_identity(r, NULL, &id, &e) < 0 || manifest_load(&c->layout, id.runtime, &m, &e) < 0)
+		return NATURE_NONE;
+	return m.default_intelligence;
+}
+
+static void profile_of_record(const struct peer_record *r, struct profile *p)
+{
+	bool fits = str_put(p->name, sizeof p->name, r->name) &&
+		    str_put(p->default_runtime, sizeof p->default_runtime, r->default_runtime) &&
+		    str_put(p->description, sizeof p->description, r->description);
+
+	for (size_t i = 0; fits && i < r->runtimes.n; i++)
+		strv_add(&p->runtimes, r->runtimes.v[i]);
+	p->intelligence = r->intelligence;
+	p->telegram = r->telegram;
+}
+
+int peer_profile(const struct peer_record *r, struct profile *out, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	if (profile_load(r->cwd, out, &why) == 0)
+		return 0;
+	if (why.code != ERR_NOT_FOUND) {
+		*e = why;
+		return -1;
+	}
+	profile_init(out);
+	profile_of_record(r, out);
+	return 0;
+}
+
+int peer_lock(const struct ctx *c, const struct peer_id *id, const char *what, int64_t wait_ms, struct lock *out, struct err *e)
+{
+	char path[LAYOUT_PATH];
+
+	layout_lock(id, path);
+	if (fs_mkdirs(c->layout.root_fd, LAYOUT_LOCKS, e) < 0)
+		return -1;
+	return lock_take(out, c->layout.root_fd, path, what, clock_mono_ms() + wait_ms, e);
+}
+
+void state_mark(const struct term *t, struct buf *b, enum shown_state s, const char *runtime)
+{
+	static const struct {
+		const char *glyph, *ascii;
+		enum paint paint;
+	} marks[] = {[SHOWN_LIVE] = {"●", "*", PAINT_GREEN},
+		     [SHOWN_ASLEEP] = {"○", "o", PAINT_DIM},
+		     [SHOWN_STOPPED] = {"✕", "x", PAINT_RED},
+		     [SHOWN_UNKNOWN] = {"?", "?", PAINT_YELLOW}};
+	_Static_assert(sizeof marks / sizeof marks[0] == SHOWN_STATE_COUNT, "one mark a state");
+
+	term_paint(t, b, marks[s].paint, t->utf8 ? marks[s].glyph : marks[s].ascii);
+	buf_fmt(b, " %s", runtime);
+}
+
+static struct json *runtime_json(const struct sight *s)
+{
+	struct json *o = json_object();
+
+	json_set_str(o, "runtime", s->id.runtime);
+	json_set_str(o, "state", shown_state_word(s->shown));
+	if (s->shown == SHOWN_LIVE && s->looked && s->o.has_session) {
+		json_set_bool(o, "attached", session_attached(&s->o.session));
+		json_set_i64(o, "server_pid", s->o.session.server.pid);
+		json_set_time(o, "since", s->o.session.woke_at_ms);
+	}
+	return o;
+}
+
+/* Only a profile that speaks of tags is worth parsing when there are a thousand. */
+static void read_tags(const struct peer_record *r, struct strv *out)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(CAP_PROFILE);
+	AUTO(buf_done) struct buf path = BUF_INIT(CAP_STATE);
+	AUTO(profile_done) struct profile p;
+	struct err e = ERR_INIT;
+
+	profile_init(&p);
+	buf_fmt(&path, "%s/" LAYOUT_PROFILE, r->cwd);
+	if (fs_read(AT_FDCWD, buf_cstr(&path), &text, &e) < 0 || !strstr(buf_cstr(&text), "\"tags\""))
+		return;
+	if (profile_load(r->cwd, &p, &e) < 0)
+		return; /* `show` says what is wrong with it */
+	for (size_t i = 0; i < p.tags.n; i++)
+		strv_add(out, p.tags.v[i]);
+}
+
+struct json *peer_json(const struct ctx *c, const struct peer_record *r, const struct sight *sights)
+{
+	AUTO(strv_done) struct strv tags = STRV_INIT;
+	struct json *o = json_object(), *list;
+	struct err e = ERR_INIT;
+	struct peer_id id;
+	size_t queued = 0;
+
+	read_tags(r, &tags);
+	for (size_t i = 0; i < r->runtimes.n; i++)
+		queued += sights[i].queued;
+	json_set_str(o, "personality", r->name);
+	json_set_str(o, "default_runtime", record_identity(r, NULL, &id, &e) < 0 ? "" : id.runtime);
+	json_set_str(o, "description", r->description);
+	json_set_str(o, "intelligence", nature_word(peer_nature(c, r)));
+	json_set_str(o, "cwd", r->cwd);
+	json_set_strv(o, "tags", &tags);
+	json_set_i64(o, "queue", (int64_t)queued);
+	list = json_set(o, "runtimes", json_array());
+	for (size_t i = 0; i < r->runtimes.n; i++)
+		json_push(list, runtime_json(&sights[i]));
+	return o;
+}

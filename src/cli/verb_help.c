@@ -1,0 +1,54 @@
+#include "iapeer/cli/verb_runs.h"
+
+#include <string.h>
+
+#include "iapeer/base/build.h"
+#include "iapeer/cli/ctx.h"
+#include "iapeer/cli/opt.h"
+#include "iapeer/cli/render_help.h"
+#include "iapeer/cli/verbs.h"
+
+#include "iapeer/base/banned.h"
+
+#define EXIT_CODES "exit-codes"
+
+static int no_such_page(const char *typed, struct err *e)
+{
+	const char *near = verb_nearest(typed);
+
+	err_set(e, ERR_USAGE, 0, "no such verb");
+	if (near)
+		return err_hint(e, "did you mean `iapeer help %s`?", near);
+	return err_hint(e, "`iapeer help` lists them");
+}
+
+int verb_help(struct ctx *c, const struct parsed *p, struct err *e)
+{
+	const char *page = parsed_arg(p, 0);
+	const struct verb *v = page ? verb_find(page) : NULL;
+
+	if (page && strcmp(page, EXIT_CODES) == 0) {
+		c->reply = help_codes_json();
+		help_exit_codes(&c->term, &c->out);
+		return 0;
+	}
+	if (page && !v)
+		return no_such_page(page, e);
+	c->reply = v ? help_verb_json(v) : help_json();
+	if (v)
+		help_verb(&c->term, v, &c->out);
+	else
+		help_all(&c->term, &c->out);
+	return 0;
+}
+
+int verb_version(struct ctx *c, const struct parsed *p, struct err *e)
+{
+	(void)p;
+	(void)e;
+	c->reply = json_object();
+	json_set_str(c->reply, "version", build_version);
+	json_set_str(c->reply, "build", build_id);
+	buf_fmt(&c->out, "iapeer %s (build %s)\n", build_version, build_id);
+	return 0;
+}

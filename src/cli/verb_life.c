@@ -1,0 +1,213 @@
+/* start, stop, new: one peer, a tag's or all; the worst result is the exit status. */
+#include "iapeer/cli/verb_runs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/str.h"
+#include "iapeer/cli/ctx.h"
+#include "iapeer/cli/opt.h"
+#include "iapeer/cli/peers.h"
+#include "iapeer/cli/reply.h"
+#include "iapeer/cli/targets.h"
+#include "iapeer/delivery/queue.h"
+#include "iapeer/delivery/receipt.h"
+#include "iapeer/delivery/sender.h"
+#include "iapeer/lifecycle/apply.h"
+#include "iapeer/lifecycle/marks.h"
+#include "iapeer/runtime/manifest.h"
+#include "iapeer/supervise/client.h"
+
+#include "iapeer/base/banned.h"
+
+#define LOCK_WAIT_MS   10000
+#define KEEPER_WAIT_MS 10000
+#define WAKE_SLACK_MS  15000
+
+/* What was done to one identity. */
+struct result {
+	const char *action;
+	char mode[16], cause[64];
+	struct err why; /* of "failed" */
+};
+
+static int64_t wake_deadline(const struct ctx *c)
+{
+	return clock_mono_ms() + c->settings.boot_deadline_ms + c->settings.ready_gate_ms + WAKE_SLACK_MS;
+}
+
+static int stop_one(const struct ctx *c, const struct target *t, struct result *r, struct err *e)
+{
+	struct apply_in in = {.layout = &c->layout,
+			      .settings = &c->settings,
+			      .registry = &c->registry,
+			      .id = t->id,
+			      .trigger = TRIG_STOP,
+			      .lock_deadline_ms = clock_mono_ms() + LOCK_WAIT_MS,
+			      .keep_parked = true};
+	struct apply_outcome out = {.started = false};
+
+	r->action = "stopped";
+	return apply_peer(&in, &out, e);
+}
+
+/* `start --now` is a wake without words: it goes through the queue like any message, so it outlives us. */
+static int wake(const struct ctx *c, const struct target *t, struct result *r, struct err *e)
+{
+	AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_WAKE, .accepted_at_ms = clock_utc_ms()};
+	AUTO(receipt_done) struct receipt done = {.answer = NULL};
+	struct sender s = {.nature = NATURE_NONE};
+	struct err none = ERR_INIT;
+	char reason[256] = "";
+
+	if (sender_find(&c->layout, &c->registry, NULL, &s, e) < 0)
+		return -1;
+	message_id_new(m.id);
+	m.from = s.id;
+	m.from_nature = s.nature;
+	m.from_verified = s.verified;
+	if (keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0 ||
+	    queue_put(&c->layout, &t->id, &m, e) < 0)
+		return -1;
+	if (keeper_deliver(&c->layout, &t->id, m.id, false, wake_deadline(c), reason, sizeof reason, e) < 0)
+		return reason[0] ? err_wrap(e, "%s", reason) : -1;
+	if (receipt_load(&c->layout, &t->id, m.id, &done, &none) == 0) {
+		memcpy(r->mode, done.mode, sizeof r->mode);
+		memcpy(r->cause, done.cause, sizeof r->cause);
+		if (done.status != DELIVERY_DELIVERED)
+			return err_set(e, ERR_FAILED, 0, "%s", done.reason[0] ? done.reason : "it did not start");
+	}
+	return 0;
+}
+
+static int start_one(const struct ctx *c, const struct parsed *p, const struct target *t, struct result *r, struct err *e)
+{
+	r->action = "started";
+	if (mark_clear(&c->layout, &t->id, MARK_STOPPED, e) < 0 || deaths_clear(&c->layout, &t->id, e) < 0)
+		return -1;
+	return opt_given(p, "now") ? wake(c, t, r, e) : 0;
+}
+
+static int refuse_service(const struct ctx *c, const struct target *t, struct err *e)
+{
+	AUTO(manifest_done) struct manifest m = {.kind = KIND_SHELL};
+
+	if (manifest_load(&c->layout, t->id.runtime, &m, e) < 0)
+		return -1;
+	if (m.kind != KIND_SERVICE)
+		return 0;
+	err_set(e, ERR_REFUSED, 0, "%s is a service and has no conversation", t->id.runtime);
+	return err_hint(e, "to restart it: iapeer stop %s && iapeer start --now %s", t->id.name, t->id.name);
+}
+
+static int new_one(const struct ctx *c, const struct parsed *p, const struct target *t, struct result *r, struct err *e)
+{
+	auto_json struct json *reply = NULL;
+
+	if (refuse_service(c, t, e) < 0)
+		return -1;
+	r->action = "fresh-next";
+	if (opt_given(p, "on-wake"))
+		return mark_set(&c->layout, &t->id, MARK_FRESH_NEXT, e);
+	r->action = "fresh";
+	if (keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0 ||
+	    mark_clear(&c->layout, &t->id, MARK_STOPPED, e) < 0 ||
+	    mark_clear(&c->layout, &t->id, MARK_IDLE_REAPED, e) < 0 ||
+	    mark_set(&c->layout, &t->id, MARK_NEW_EAGER, e) < 0)
+		return -1;
+	if (keeper_apply(&c->layout, &t->id, trigger_word(TRIG_NEW), wake_deadline(c), &reply, e) < 0)
+		return -1;
+	return reply_outcome(reply, r->mode, r->cause, e);
+}
+
+static int one(const struct ctx *c, const struct parsed *p, const struct target *t, struct result *r, struct err *e)
+{
+	switch ((enum life_arg)p->verb->arg) {
+	case LIFE_START:
+		return start_one(c, p, t, r, e);
+	case LIFE_STOP:
+		return stop_one(c, t, r, e);
+	case LIFE_NEW:
+		return new_one(c, p, t, r, e);
+	}
+	return err_set(e, ERR_FAILED, 0, "unknown verb");
+}
+
+static const char *explain(const struct parsed *p, const struct result *r)
+{
+	if (strcmp(r->action, "fresh-next") == 0)
+		return "starts fresh with the next message";
+	if (strcmp(r->action, "fresh") == 0)
+		return "fresh and ready";
+	if (strcmp(r->action, "stopped") == 0)
+		return "stopped";
+	return opt_given(p, "now") ? "live" : "asleep, wakes with the next message";
+}
+
+static void say(struct ctx *c, const struct parsed *p, const struct target *t, const struct result *r, bool live)
+{
+	buf_fmt(&c->out, "%s (%s): ", t->id.name, t->id.runtime);
+	if (r->why.code != ERR_NONE)
+		text_shown(&c->out, r->why.msg);
+	else
+		buf_str(&c->out, live ? "live" : explain(p, r));
+	buf_chr(&c->out, '\n');
+}
+
+static void tell(struct json *results, const struct target *t, const struct result *r)
+{
+	struct json *o = json_push(results, json_object());
+
+	json_set_str(o, "personality", t->id.name);
+	json_set_str(o, "runtime", t->id.runtime);
+	json_set_str(o, "action", r->why.code == ERR_NONE ? r->action : "failed");
+	json_set_str_opt(o, "mode", r->mode);
+	json_set_str_opt(o, "cause", r->cause);
+	json_set_str_opt(o, "reason", r->why.msg);
+}
+
+static bool is_live(const struct ctx *c, const struct target *t)
+{
+	struct sight s;
+	struct err e = ERR_INIT;
+
+	return sight_of(c, NULL, t->record, &t->id, &s, &e) == 0 && s.shown == SHOWN_LIVE;
+}
+
+/* Of several failures the one with the highest code is the verb's. */
+static int worst(size_t n, size_t failed, const struct err *bad, struct err *e)
+{
+	if (failed == 0)
+		return 0;
+	*e = *bad;
+	if (n > 1)
+		err_wrap(e, "%zu of %zu failed, one of them", failed, n);
+	return -1;
+}
+
+int verb_life(struct ctx *c, const struct parsed *p, struct err *e)
+{
+	AUTO(targets_done) struct targets t = {.v = NULL};
+	struct err bad = ERR_INIT;
+	struct json *results;
+	size_t failed = 0;
+
+	if (targets_find(c, p, p->verb->arg != LIFE_NEW, &t, e) < 0)
+		return -1;
+	c->reply = json_object();
+	results = json_set(c->reply, "results", json_array());
+	for (size_t i = 0; i < t.n; i++) {
+		struct result r = {.action = "failed", .why = ERR_INIT};
+
+		if (one(c, p, &t.v[i], &r, &r.why) < 0) {
+			failed++;
+			if (r.why.code >= bad.code)
+				bad = r.why;
+		}
+		tell(results, &t.v[i], &r);
+		if (t.n > 1 || r.why.code == ERR_NONE)
+			say(c, p, &t.v[i], &r, p->verb->arg == LIFE_START && r.why.code == ERR_NONE && is_live(c, &t.v[i]));
+	}
+	return worst(t.n, failed, &bad, e);
+}

@@ -1,0 +1,146 @@
+#include "iapeer/cli/verb_runs.h"
+
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/base/str.h"
+#include "iapeer/cli/ctx.h"
+#include "iapeer/cli/live.h"
+#include "iapeer/cli/opt.h"
+#include "iapeer/cli/peers.h"
+#include "iapeer/runtime/screen.h"
+
+#include "iapeer/base/banned.h"
+
+#define TMUX_WAIT_MS  5000
+#define LOCK_WAIT_MS  10000
+#define LAST_DEFAULT  20
+#define LAST_MAX      100000
+#define LOG_READ_MAX  (4U << 20)
+
+/* Blank lines at the end say nothing. */
+static void drop_blank_end(struct buf *b)
+{
+	while (b->len && strchr(" \t\n", b->p[b->len - 1]))
+		buf_cut(b, b->len - 1);
+	if (b->len)
+		buf_chr(b, '\n');
+}
+
+static void keep_last_lines(struct buf *b, int64_t n)
+{
+	size_t at;
+
+	drop_blank_end(b);
+	at = b->len;
+	while (at > 0) {
+		if (b->p[at - 1] == '\n' && at < b->len && --n == 0)
+			break;
+		at--;
+	}
+	buf_drop(b, at);
+}
+
+static int read_screen(const struct ctx *c, const struct session *s, struct buf *out, struct err *e)
+{
+	AUTO(tmux_look_done) struct tmux_look look = {.cursor_x = -1};
+	struct tmux t;
+
+	if (live_tmux(c, s, &t, e) < 0 || tmux_look(&t, false, clock_mono_ms() + TMUX_WAIT_MS, &look, e) < 0)
+		return -1;
+	screen_plain(buf_cstr(&look.screen), look.screen.len, out);
+	drop_blank_end(out);
+	return 0;
+}
+
+static int read_log(const struct ctx *c, const struct peer_id *id, int64_t lines, struct buf *out, struct err *e)
+{
+	AUTO(buf_done) struct buf raw = BUF_INIT(LOG_READ_MAX + 1);
+	char path[LAYOUT_PATH];
+
+	layout_pane_log(id, path);
+	if (fs_read_at(c->layout.root_fd, path, -(int64_t)LOG_READ_MAX, LOG_READ_MAX, &raw, e) < 0) {
+		if (e->code != ERR_NOT_FOUND)
+			return -1;
+		return err_set(e, ERR_FAILED, 0, "%s has shown nothing yet", id->name);
+	}
+	screen_plain(buf_cstr(&raw), raw.len, out);
+	keep_last_lines(out, lines);
+	return 0;
+}
+
+static int read_it(const struct ctx *c, const struct parsed *p, const struct sight *s, const char **out_source, struct buf *out,
+		   struct err *e)
+{
+	bool live = s->shown == SHOWN_LIVE && s->o.has_session;
+	int64_t lines = LAST_DEFAULT;
+
+	if (opt_i64(p, "last", 1, LAST_MAX, &lines, e) < 0)
+		return -1;
+	if (opt_given(p, "last") && opt_given(p, "screen"))
+		return err_set(e, ERR_USAGE, 0, "--last or --screen, not both");
+	*out_source = "screen";
+	if (live && !opt_given(p, "last"))
+		return read_screen(c, &s->o.session, out, e);
+	if (opt_given(p, "screen"))
+		return err_set(e, ERR_FAILED, 0, "%s is not live", s->id.name);
+	*out_source = "log";
+	return read_log(c, &s->id, lines, out, e);
+}
+
+int verb_read(struct ctx *c, const struct parsed *p, struct err *e)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(CAP_OUTPUT);
+	const struct peer_record *r;
+	const char *source = "";
+	struct peer_id id;
+	struct sight s;
+
+	if (peer_meant(c, p->args[0], opt_value(p, "runtime"), &r, &id, e) < 0 ||
+	    sight_of(c, NULL, r, &id, &s, e) < 0 || read_it(c, p, &s, &source, &text, e) < 0)
+		return -1;
+	if (c->json) {
+		c->reply = json_object();
+		json_set_str(c->reply, "peer", s.id.name);
+		json_set_str(c->reply, "runtime", s.id.runtime);
+		json_set_str(c->reply, "source", source);
+		json_set_str(c->reply, "text", buf_cstr(&text));
+		return 0;
+	}
+	if (c->term.out_tty)
+		str_shown(&c->out, buf_cstr(&text), text.len, true);
+	else
+		buf_add(&c->out, buf_cstr(&text), text.len);
+	return 0;
+}
+
+/* ---- interrupt ---- */
+
+int verb_interrupt(struct ctx *c, const struct parsed *p, struct err *e)
+{
+	AUTO(manifest_done) struct manifest m = {.kind = KIND_SHELL};
+	AUTO(lock_done) struct lock lock = LOCK_INIT;
+	const struct peer_record *r;
+	struct peer_id id;
+	struct tmux t;
+	struct sight s;
+
+	if (peer_meant(c, p->args[0], parsed_arg(p, 1), &r, &id, e) < 0 ||
+	    manifest_load(&c->layout, id.runtime, &m, e) < 0)
+		return -1;
+	if (m.interrupt.n == 0)
+		return err_set(e, ERR_REFUSED, 0, "%s has no key that interrupts it", id.runtime);
+	if (peer_lock(c, &id, "interrupt", LOCK_WAIT_MS, &lock, e) < 0 || sight_of(c, NULL, r, &id, &s, e) < 0)
+		return -1;
+	if (s.shown != SHOWN_LIVE || !s.o.has_session)
+		return err_set(e, ERR_FAILED, 0, "%s is not live", id.name);
+	if (live_tmux(c, &s.o.session, &t, e) < 0 || tmux_keys(&t, &m.interrupt, clock_mono_ms() + TMUX_WAIT_MS, e) < 0)
+		return -1;
+	c->reply = json_object();
+	json_set_str(c->reply, "peer", id.name);
+	json_set_str(c->reply, "runtime", id.runtime);
+	json_set_str(c->reply, "action", "interrupted");
+	buf_fmt(&c->out, "interrupted %s\n", id.name);
+	return 0;
+}

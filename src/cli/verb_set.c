@@ -1,0 +1,251 @@
+#include "iapeer/cli/verb_runs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
+#include "iapeer/cli/ctx.h"
+#include "iapeer/cli/opt.h"
+#include "iapeer/cli/peers.h"
+#include "iapeer/cli/words.h"
+#include "iapeer/runtime/manifest.h"
+
+#include "iapeer/base/banned.h"
+
+/* The peer that is changed: the profile is edited, the registry follows it. */
+struct edit {
+	const struct ctx *c;
+	const struct peer_record *record;
+	struct profile profile;
+};
+
+static void edit_done(struct edit *x)
+{
+	profile_done(&x->profile);
+}
+
+static int set_description(struct edit *x, const char *value, struct err *e)
+{
+	return words_description(value, x->profile.description, e);
+}
+
+static int set_tags(struct edit *x, const char *value, struct err *e)
+{
+	AUTO(strv_done) struct strv tags = STRV_INIT;
+
+	if (words_tags(value, &tags, e) < 0)
+		return -1;
+	strv_done(&x->profile.tags);
+	x->profile.tags = tags;
+	tags = (struct strv)STRV_INIT;
+	return 0;
+}
+
+static int set_wake_policy(struct edit *x, const char *value, struct err *e)
+{
+	if (wake_policy_parse(value, &x->profile.wake_policy))
+		return 0;
+	return err_set(e, ERR_USAGE, 0, "wake_policy: \"%.40s\" is none of on-demand, ephemeral, always", value);
+}
+
+static int set_resume_policy(struct edit *x, const char *value, struct err *e)
+{
+	if (resume_policy_parse(value, &x->profile.resume_policy))
+		return 0;
+	return err_set(e, ERR_USAGE, 0, "resume_policy: \"%.40s\" is none of continue, topic, always, never", value);
+}
+
+/* Empty: what the runtime's default says. */
+static int set_accepts(struct edit *x, const char *value, struct err *e)
+{
+	AUTO(strv_done) struct strv words = STRV_INIT;
+	unsigned accepts = 0;
+
+	words_split(value, ',', &words);
+	for (size_t i = 0; i < words.n; i++) {
+		enum nature n = nature_parse(words.v[i]);
+
+		if (n == NATURE_NONE)
+			return err_set(e, ERR_USAGE, 0, "accepts: \"%.40s\" is none of artificial, natural, absent", words.v[i]);
+		accepts |= 1U << n;
+	}
+	x->profile.accepts = accepts;
+	return 0;
+}
+
+static int set_initial_prompt(struct edit *x, const char *value, struct err *e)
+{
+	if (!utf8_valid(value, strlen(value)))
+		return err_set(e, ERR_USAGE, 0, "initial_prompt is not UTF-8");
+	free(x->profile.initial_prompt);
+	x->profile.initial_prompt = *value ? xstrdup(value) : NULL;
+	return 0;
+}
+
+static int set_workdir(struct edit *x, const char *value, struct err *e)
+{
+	if (*value)
+		return words_folder(value, x->profile.workdir, e);
+	x->profile.workdir[0] = '\0';
+	return 0;
+}
+
+static int set_default(struct edit *x, const char *value, struct err *e)
+{
+	struct profile *f = &x->profile;
+
+	if (strv_has(&f->runtimes, value) && str_put(f->default_runtime, sizeof f->default_runtime, value))
+		return 0;
+	err_set(e, ERR_USAGE, 0, "default: %.40s is none of its runtimes", value);
+	return words_hint(e, "it has", &f->runtimes);
+}
+
+static int check_dropped(const struct edit *x, const struct strv *wanted, struct err *e)
+{
+	for (size_t i = 0; i < x->record->runtimes.n; i++) {
+		const char *runtime = x->record->runtimes.v[i];
+		struct peer_id id;
+		struct sight s;
+
+		if (strv_has(wanted, runtime))
+			continue;
+		if (peer_make(runtime, x->record->name, &id, e) < 0 || sight_of(x->c, NULL, x->record, &id, &s, e) < 0)
+			return -1;
+		if (s.shown == SHOWN_LIVE || s.shown == SHOWN_UNKNOWN) {
+			err_set(e, ERR_REFUSED, 0, "runtimes: %s is live on %s", x->record->name, runtime);
+			return err_hint(e, "iapeer stop %s %s", x->record->name, runtime);
+		}
+	}
+	return 0;
+}
+
+static int set_runtimes(struct edit *x, const char *value, struct err *e)
+{
+	AUTO(strv_done) struct strv wanted = STRV_INIT, typed = STRV_INIT;
+
+	words_split(value, ',', &typed);
+	for (size_t i = 0; i < typed.n; i++) {
+		AUTO(manifest_done) struct manifest m = {.kind = KIND_SHELL};
+
+		if (!peer_runtime_valid(typed.v[i]))
+			return err_set(e, ERR_USAGE, 0, "runtimes: \"%.40s\" is no runtime's name", typed.v[i]);
+		if (manifest_load(&x->c->layout, typed.v[i], &m, e) < 0) {
+			if (e->code == ERR_NOT_FOUND)
+				e->code = ERR_USAGE;
+			return -1;
+		}
+		words_unite(&wanted, typed.v[i]);
+	}
+	if (wanted.n == 0)
+		return err_set(e, ERR_USAGE, 0, "runtimes: at least one");
+	if (check_dropped(x, &wanted, e) < 0)
+		return -1;
+	if (!strv_has(&wanted, x->profile.default_runtime))
+		str_cut(x->profile.default_runtime, sizeof x->profile.default_runtime, wanted.v[0]);
+	strv_done(&x->profile.runtimes);
+	x->profile.runtimes = wanted;
+	wanted = (struct strv)STRV_INIT;
+	return 0;
+}
+
+/* In this order, so that `runtimes=a,b default=b` works whichever was typed first. */
+static const struct key {
+	const char *name;
+	int (*set)(struct edit *, const char *value, struct err *);
+} keys[] = {
+    {"runtimes", set_runtimes},
+    {"default", set_default},
+    {"description", set_description},
+    {"tags", set_tags},
+    {"workdir", set_workdir},
+    {"wake_policy", set_wake_policy},
+    {"resume_policy", set_resume_policy},
+    {"accepts", set_accepts},
+    {"initial_prompt", set_initial_prompt},
+};
+#define N_KEYS (sizeof keys / sizeof keys[0])
+
+/* `wake-policy` is meant as `wake_policy`. */
+static bool same_key(const char *typed, size_t len, const char *key)
+{
+	if (strlen(key) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (typed[i] != key[i] && !(typed[i] == '-' && key[i] == '_'))
+			return false;
+	return true;
+}
+
+static int check_key(const char *word, struct err *e)
+{
+	const char *equals = strchr(word, '='), *names[N_KEYS], *near;
+	auto_free char *typed = NULL;
+
+	if (!equals)
+		return err_set(e, ERR_USAGE, 0, "\"%.60s\" is no key=value", word);
+	for (size_t i = 0; i < N_KEYS; i++) {
+		if (same_key(word, (size_t)(equals - word), keys[i].name))
+			return 0;
+		names[i] = keys[i].name;
+	}
+	typed = xstrndup(word, (size_t)(equals - word));
+	near = str_nearest(typed, names, N_KEYS);
+	err_set(e, ERR_USAGE, 0, "nothing called \"%.60s\" can be set", typed);
+	if (near)
+		return err_hint(e, "did you mean %s?", near);
+	return err_hint(e, "`iapeer help set` lists what can be");
+}
+
+static int apply_keys(struct edit *x, const struct parsed *p, struct err *e)
+{
+	for (size_t i = 1; i < p->n_args; i++)
+		if (check_key(p->args[i], e) < 0)
+			return -1;
+	for (size_t k = 0; k < N_KEYS; k++)
+		for (size_t i = 1; i < p->n_args; i++) {
+			const char *equals = strchr(p->args[i], '=');
+
+			if (same_key(p->args[i], (size_t)(equals - p->args[i]), keys[k].name) &&
+			    keys[k].set(x, equals + 1, e) < 0)
+				return -1;
+		}
+	return 0;
+}
+
+static int save(struct edit *x, struct err *e)
+{
+	struct peer_record r = {.telegram = x->record->telegram, .intelligence = x->record->intelligence};
+	struct registry_change change = {.record = &r, .set_default = true, .replace = true};
+	bool created;
+
+	if (x->c->registry.newer)
+		return err_set(e, ERR_REFUSED, 0, "the registry was written by a newer iapeer; it is read, not written");
+	if (profile_save(x->record->cwd, &x->profile, e) < 0)
+		return -1;
+	memcpy(r.name, x->record->name, sizeof r.name);
+	memcpy(r.cwd, x->record->cwd, sizeof r.cwd);
+	memcpy(r.default_runtime, x->profile.default_runtime, sizeof r.default_runtime);
+	memcpy(r.description, x->profile.description, sizeof r.description);
+	r.runtimes = x->profile.runtimes; /* borrowed */
+	return registry_upsert(&x->c->layout, &change, &created, e);
+}
+
+int verb_set(struct ctx *c, const struct parsed *p, struct err *e)
+{
+	AUTO(edit_done) struct edit x = {.c = c};
+
+	if (registry_need(&c->registry, p->args[0], &x.record, e) < 0 || peer_profile(x.record, &x.profile, e) < 0)
+		return -1;
+	if (strcmp(x.profile.name, x.record->name) != 0)
+		return err_set(e, ERR_REFUSED, 0, "the profile in %s is of %s", x.record->cwd, x.profile.name);
+	for (size_t i = 0; i < x.record->runtimes.n; i++)
+		words_unite(&x.profile.runtimes, x.record->runtimes.v[i]);
+	if (apply_keys(&x, p, e) < 0 || save(&x, e) < 0)
+		return -1;
+	c->reply = json_object();
+	json_set_str(c->reply, "personality", x.record->name);
+	json_set_str(c->reply, "action", "updated");
+	buf_fmt(&c->out, "%s: set; what is live takes it with its next start\n", x.record->name);
+	return 0;
+}

@@ -1,0 +1,142 @@
+#include "iapeer/cli/words.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
+#include "iapeer/cli/ctx.h"
+
+#include "iapeer/base/banned.h"
+
+#define TAG_MAX 64
+
+void words_split(const char *text, char separator, struct strv *out)
+{
+	while (text && *text) {
+		const char *end = strchr(text, separator);
+		size_t len = end ? (size_t)(end - text) : strlen(text);
+		const char *from = text, *next = end ? end + 1 : text + len;
+
+		while (len && *from == ' ') {
+			from++;
+			len--;
+		}
+		while (len && from[len - 1] == ' ')
+			len--;
+		if (len)
+			strv_take(out, xstrndup(from, len));
+		text = next;
+	}
+}
+
+void words_unite(struct strv *list, const char *word)
+{
+	if (!strv_has(list, word))
+		strv_add(list, word);
+}
+
+void words_join(struct buf *out, const struct strv *list, const char *between)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (i)
+			buf_str(out, between);
+		text_shown(out, list->v[i]);
+	}
+}
+
+int words_hint(struct err *e, const char *intro, const struct strv *list)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+
+	words_join(&b, list, ", ");
+	return err_hint(e, "%s: %s", intro, buf_cstr(&b));
+}
+
+static bool tag_valid(const char *tag)
+{
+	size_t len = strlen(tag);
+
+	if (len == 0 || len > TAG_MAX || !isalnum((unsigned char)tag[0]))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)tag[i]) && !strchr("._-", tag[i]))
+			return false;
+	return true;
+}
+
+int words_tags(const char *text, struct strv *list, struct err *e)
+{
+	AUTO(strv_done) struct strv tags = STRV_INIT;
+
+	words_split(text, ',', &tags);
+	for (size_t i = 0; i < tags.n; i++) {
+		if (!tag_valid(tags.v[i]))
+			return err_set(e, ERR_USAGE, 0, "\"%.80s\" is no tag: letters, digits, . _ -, at most %d",
+				       tags.v[i], TAG_MAX);
+		words_unite(list, tags.v[i]);
+	}
+	return 0;
+}
+
+int words_description(const char *text, char *out, struct err *e)
+{
+	size_t len = strlen(text), at = 0, n = 0;
+
+	if (!utf8_valid(text, len))
+		return err_set(e, ERR_USAGE, 0, "the description is not UTF-8");
+	while (at < len && n < DESCRIPTION_MAX_CHARS) {
+		uint32_t c;
+
+		at += utf8_decode(text + at, len - at, &c);
+		n++;
+	}
+	if (at < len)
+		ctx_note("iapeer: note: the description is cut at %d characters", DESCRIPTION_MAX_CHARS);
+	memcpy(out, text, at);
+	out[at] = '\0';
+	for (char *p = out; *p; p++)
+		if (*p == '\n' || *p == '\r' || *p == '\t')
+			*p = ' ';
+	return 0;
+}
+
+int words_path(const char *path, char out[static LAYOUT_PATH], struct err *e)
+{
+	auto_free char *cwd = NULL;
+	auto_free char *full = NULL;
+	size_t len;
+
+	if (path[0] != '/') {
+		cwd = getcwd(NULL, 0);
+		if (!cwd)
+			return err_set(e, ERR_FAILED, errno, "the current folder");
+	}
+	full = cwd ? xasprintf("%s/%s", cwd, str_starts(path, "./") ? path + 2 : path) : xstrdup(path);
+	len = strlen(full);
+	while (len > 1 && full[len - 1] == '/')
+		full[--len] = '\0';
+	if (!utf8_valid(full, len))
+		return err_set(e, ERR_USAGE, 0, "folder %.200s: its name is not UTF-8", full);
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)full[i] < 0x20 || full[i] == 0x7f)
+			return err_set(e, ERR_USAGE, 0, "folder %.200s: control characters in its name", full);
+	if (!str_put(out, LAYOUT_PATH, full))
+		return err_set(e, ERR_USAGE, 0, "folder %.200s...: longer than %d bytes", full, LAYOUT_PATH - 1);
+	return 0;
+}
+
+int words_folder(const char *path, char out[static LAYOUT_PATH], struct err *e)
+{
+	auto_free char *real = realpath(path, NULL);
+	struct stat st;
+
+	if (!real || stat(real, &st) < 0)
+		return err_set(e, ERR_USAGE, errno, "folder %.200s", path);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(e, ERR_USAGE, 0, "%.200s is not a folder", path);
+	return words_path(real, out, e);
+}

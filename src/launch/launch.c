@@ -1,0 +1,209 @@
+#include "iapeer/launch/launch.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/base/log.h"
+#include "iapeer/base/str.h"
+#include "iapeer/launch/tmux.h"
+#include "iapeer/registry/environment.h"
+
+#include "iapeer/base/banned.h"
+
+const char *launch_workdir(const struct launch_in *in)
+{
+	return in->profile->workdir[0] ? in->profile->workdir : in->record->cwd;
+}
+
+int launch_tmux_bin(const struct layout *l, const struct settings *s, char out[static LAYOUT_PATH], struct err *e)
+{
+	AUTO(strv_done) struct strv env = STRV_INIT;
+	struct err ignored;
+
+	if (environment_load(l, &env, e) < 0)
+		return -1;
+	if (tmux_find(s->tmux_bin, environment_get(&env, "PATH"), out, &ignored) == 0)
+		return 0;
+	return tmux_find(s->tmux_bin, getenv("PATH"), out, e);
+}
+
+static int add_launch_env(const struct launch_in *in, struct strv *env, struct strv *args, struct err *e)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(CAP_STATE);
+	auto_fd int folder = -1;
+	char path[LAYOUT_PATH];
+
+	layout_launch_env(in->id.runtime, path);
+	folder = open(in->record->cwd, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return err_set(e, ERR_FAILED, 0, "the peer's folder %s is not there", in->record->cwd);
+	if (fs_read(folder, path, &text, e) < 0)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	return environment_parse(buf_cstr(&text), text.len, path, env, args, e);
+}
+
+static void drop_variable(struct strv *env, const char *key)
+{
+	size_t n = strlen(key), kept = 0;
+
+	for (size_t i = 0; i < env->n; i++) {
+		if (strncmp(env->v[i], key, n) == 0 && env->v[i][n] == '=')
+			free(env->v[i]);
+		else
+			env->v[kept++] = env->v[i];
+	}
+	env->n = kept;
+	if (env->v)
+		env->v[kept] = NULL;
+}
+
+int launch_environment(const struct launch_in *in, struct strv *env, struct strv *args, struct err *e)
+{
+	char identity[PEER_IDENTITY_MAX + 1];
+
+	if (environment_load(in->layout, env, e) < 0)
+		return -1;
+	for (size_t i = 0; i < in->manifest->env.n; i++) {
+		const char *eq = strchr(in->manifest->env.v[i], '=');
+		AUTO(buf_done) struct buf key = BUF_INIT(CAP_STATE);
+
+		if (!eq)
+			continue;
+		buf_add(&key, in->manifest->env.v[i], (size_t)(eq - in->manifest->env.v[i]));
+		environment_set(env, buf_cstr(&key), eq + 1);
+	}
+	if (add_launch_env(in, env, args, e) < 0)
+		return -1;
+	peer_identity(&in->id, identity);
+	environment_set(env, "PEER_PERSONALITY", in->id.name);
+	environment_set(env, "PEER_RUNTIME", in->id.runtime);
+	environment_set(env, "PEER_IDENTITY", identity);
+	environment_set(env, "IAPEER_ROOT", in->layout->root);
+	/* A stray `tmux kill-server` inside must not reach its own server, nor ours find another. */
+	drop_variable(env, "TMUX");
+	drop_variable(env, "TMUX_PANE");
+	return 0;
+}
+
+static void add_args(struct strv *argv, const struct strv *more)
+{
+	for (size_t i = 0; i < more->n; i++)
+		strv_add(argv, more->v[i]);
+}
+
+static int user_conf(const struct layout *l, char out[static LAYOUT_PATH], bool *out_there, struct err *e)
+{
+	*out_there = fs_exists(l->root_fd, LAYOUT_TMUX_CONF);
+	return layout_abs(l, LAYOUT_TMUX_CONF, out, e);
+}
+
+static int fill_session(const struct launch_in *in, const struct tmux *t, const struct tmux_started *s, struct session *out,
+			struct err *e)
+{
+	*out = (struct session){.id = in->id, .server = s->server, .pane = s->pane, .woke_at_ms = clock_utc_ms()};
+	if (plat_boot_id(out->boot_id, e) < 0)
+		return -1;
+	str_cut(out->cwd, sizeof out->cwd, launch_workdir(in));
+	str_cut(out->socket, sizeof out->socket, t->socket);
+	str_cut(out->pane_id, sizeof out->pane_id, s->pane_id);
+	str_cut(out->pane_tty, sizeof out->pane_tty, s->pane_tty);
+	str_cut(out->mode, sizeof out->mode, in->resume ? "resume" : "fresh");
+	str_cut(out->cause, sizeof out->cause, in->cause);
+	return 0;
+}
+
+int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session *out, struct err *e)
+{
+	AUTO(strv_done) struct strv env = STRV_INIT;
+	AUTO(strv_done) struct strv args = STRV_INIT;
+	AUTO(strv_done) struct strv argv = STRV_INIT;
+	char identity[PEER_IDENTITY_MAX + 1], program[LAYOUT_PATH], conf[LAYOUT_PATH];
+	struct tmux_started started = {.pane_id = ""};
+	char log[LAYOUT_PATH];
+	struct tmux t = {.pane = ""};
+	struct fs_info dir;
+	bool has_conf = false;
+
+	if (fs_stat(AT_FDCWD, launch_workdir(in), &dir, e) < 0)
+		return -1;
+	if (!dir.exists)
+		return err_set(e, ERR_FAILED, 0, "its folder %s is not there", launch_workdir(in));
+	if (launch_environment(in, &env, &args, e) < 0 || manifest_program(in->manifest, in->layout, &env, program, e) < 0 ||
+	    launch_tmux_bin(in->layout, in->settings, t.bin, e) < 0 || layout_socket(in->layout, &in->id, t.socket, e) < 0 ||
+	    user_conf(in->layout, conf, &has_conf, e) < 0)
+		return -1;
+	strv_add(&argv, program);
+	add_args(&argv, in->resume ? &in->manifest->args_resume : &in->manifest->args_fresh);
+	add_args(&argv, &in->manifest->args_always);
+	add_args(&argv, &args);
+	peer_identity(&in->id, identity);
+	layout_pane_log(&in->id, log);
+	struct fs_info before;
+	if (fs_stat(in->layout->root_fd, log, &before, e) < 0)
+		return -1;
+	struct tmux_start start = {.session = identity,
+				   .conf = has_conf ? conf : NULL,
+				   .workdir = launch_workdir(in),
+				   .argv = &argv,
+				   .envp = &env,
+				   .panelog_max_bytes = in->settings->panelog_max_bytes,
+				   .panelog_keep = in->settings->panelog_keep};
+	if (tmux_new_session(&t, &start, deadline_ms, &started, e) < 0) {
+		/* Whoever was quicker than we: the session is there, and it was made by the same one call. */
+		if (e->code != ERR_REFUSED || tmux_session_facts(&t, identity, deadline_ms, &started, e) < 0)
+			return err_wrap(e, "start %s", identity);
+		log_info("launch", "adopted identity=%s", identity);
+	}
+	if (fill_session(in, &t, &started, out, e) < 0)
+		return -1;
+	out->log_start = before.size;
+	return 0;
+}
+
+/* It must go: told, then killed. A socket file of a dead server is only in the way. */
+int launch_end_server(struct proc_ref server, const char *socket, struct err *e)
+{
+	static const int signals[] = {SIGTERM, SIGKILL};
+	struct err ignored;
+
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+		if (plat_signal(server, signals[i], &ignored) < 0 && ignored.code != ERR_NOT_FOUND)
+			log_warn("launch", "%s", ignored.msg);
+		if (plat_exit_wait(server, clock_mono_ms() + 2000))
+			return fs_unlink(AT_FDCWD, socket, e);
+	}
+	return err_set(e, ERR_TIMEOUT, 0, "the tmux server (pid %ld) does not end", (long)server.pid);
+}
+
+/* A program that ignores SIGHUP outlives its terminal; a peer that was ended must not. */
+static void end_straggler(const struct session *s)
+{
+	struct err ignored;
+
+	if (plat_exit_wait(s->pane, clock_mono_ms() + 1000))
+		return;
+	if (plat_signal(s->pane, SIGKILL, &ignored) == 0)
+		log_warn("launch", "killed pid=%ld: it ignored the end of its session", (long)s->pane.pid);
+}
+
+int launch_end(const struct layout *l, const struct settings *st, const struct session *s, int64_t deadline_ms, struct err *e)
+{
+	char identity[PEER_IDENTITY_MAX + 1];
+	struct tmux t = {.pane = ""};
+	struct err soft = ERR_INIT;
+
+	peer_identity(&s->id, identity);
+	str_cut(t.socket, sizeof t.socket, s->socket);
+	if (plat_proc_state(s->server) != PROC_GONE) {
+		if (launch_tmux_bin(l, st, t.bin, &soft) < 0 || tmux_kill_session(&t, identity, deadline_ms, &soft) < 0)
+			log_warn("launch", "end %s: %s", identity, soft.msg);
+		if (!plat_exit_wait(s->server, clock_mono_ms() + 2000) && launch_end_server(s->server, s->socket, e) < 0)
+			return -1;
+	}
+	end_straggler(s);
+	return fs_unlink(AT_FDCWD, s->socket, e);
+}

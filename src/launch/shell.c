@@ -1,0 +1,242 @@
+#include "iapeer/launch/shell.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <termios.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/base/json.h"
+#include "iapeer/base/str.h"
+
+#include "iapeer/base/banned.h"
+
+#define QUIET_MS       30   /* a shell without line editing is taken at its word after this */
+#define QUIET_EDITS_MS 1000 /* one that should edit lines gets this long to switch its terminal */
+
+void shell_look(const struct pane *p, struct shell_facts *out)
+{
+	auto_fd int tty = open(p->session->pane_tty, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	struct proc_info info;
+	struct termios t;
+	struct err e;
+
+	*out = (struct shell_facts){.known = false};
+	if (plat_proc_info(p->session->pane.pid, &info, &e) < 0 || info.state == PROC_GONE)
+		return;
+	out->at_prompt = info.tty_pgid == info.pgid;
+	out->sleeping = info.sleeping;
+	if (tty < 0 || tcgetattr(tty, &t) < 0)
+		return;
+	out->known = true;
+	out->canonical = (t.c_lflag & ICANON) != 0;
+	out->echo = (t.c_lflag & ECHO) != 0;
+}
+
+static void state_path(const struct pane *p, char out[static LAYOUT_PATH])
+{
+	layout_state(&p->session->id, "composer", out);
+}
+
+void shell_memory_load(const struct pane *p, struct shell_memory *out)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	auto_json struct json *j = NULL;
+	char path[LAYOUT_PATH];
+	struct err e;
+
+	*out = (struct shell_memory){.empty_log_size = -1};
+	state_path(p, path);
+	if (fs_read(p->layout->root_fd, path, &b, &e) < 0 || json_parse(buf_cstr(&b), b.len, path, &j, &e) < 0)
+		return;
+	/* A hint only: what cannot be read is as good as not known. */
+	if (json_opt_str(j, path, "prompt", out->prompt, sizeof out->prompt, &e) < 0 ||
+	    json_opt_bool(j, path, "raw", &out->raw, &e) < 0 ||
+	    json_opt_i64(j, path, "emptyLogSize", -1, INT64_MAX / 2, &out->empty_log_size, &e) < 0 ||
+	    json_opt_i64(j, path, "enteredAtMs", 0, INT64_MAX / 2, &out->entered_at_ms, &e) < 0)
+		*out = (struct shell_memory){.empty_log_size = -1};
+}
+
+void shell_memory_save(const struct pane *p, const struct shell_memory *m)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	auto_json struct json *j = json_object();
+	char path[LAYOUT_PATH];
+	struct err ignored;
+
+	state_path(p, path);
+	json_set_str(j, "prompt", m->prompt);
+	json_set_bool(j, "raw", m->raw);
+	json_set_i64(j, "emptyLogSize", m->empty_log_size);
+	json_set_i64(j, "enteredAtMs", m->entered_at_ms);
+	json_print(j, true, &b);
+	if (fs_write_soft(p->layout->root_fd, path, buf_cstr(&b), b.len, 0600, &ignored) < 0)
+		return; /* the next delivery looks at the screen instead */
+}
+
+/* Shells that edit lines themselves switch their terminal before they prompt. */
+static bool edits_lines(const struct pane *p)
+{
+	static const char *const names[] = {"bash", "zsh", "fish"};
+	struct proc_info info;
+	struct err e;
+
+	if (plat_proc_info(p->session->pane.pid, &info, &e) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(info.name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Something visible stands on the row where the cursor is. */
+static bool row_shows(struct pane *p, int64_t from)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(8192);
+	AUTO(buf_done) struct buf row = BUF_INIT(4096);
+	int64_t size = pane_log_size(p);
+	struct err e;
+
+	if (size <= from)
+		return false;
+	if (pane_log_from(p, size - from > 4096 ? size - 4096 : from, &b, &e) < 0)
+		return false;
+	shell_last_row(buf_cstr(&b), b.len, &row);
+	return row.len > strspn(buf_cstr(&row), " ");
+}
+
+int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t deadline_ms, struct err *e)
+{
+	bool edits = raw_expected && edits_lines(p);
+	int64_t size = pane_log_size(p), still_since = clock_mono_ms();
+	struct shell_facts f;
+
+	for (;;) {
+		int64_t now = clock_mono_ms(), next = pane_log_size(p);
+
+		if (next != size) {
+			size = next;
+			still_since = now;
+		}
+		shell_look(p, &f);
+		if (f.known && f.at_prompt && size > from) {
+			/* A raw terminal and a sleeping shell: it reads. Nothing more has to be waited for. */
+			if (!f.canonical && f.sleeping && row_shows(p, from))
+				return 0;
+			if (now - still_since >= (edits || edits_lines(p) ? QUIET_EDITS_MS : QUIET_MS))
+				return 0;
+			edits = edits || (raw_expected && edits_lines(p));
+		}
+		if (pane_ended(p))
+			return err_set(e, ERR_FAILED, 0, "the shell has ended");
+		if (now >= deadline_ms)
+			return err_set(e, ERR_TIMEOUT, 0, "no prompt in time");
+		pane_wait(p, size > from ? 3 : 50);
+	}
+}
+
+struct row {
+	struct buf *out;
+	size_t col;
+};
+
+static void put(struct row *r, char c)
+{
+	while (r->out->len < r->col)
+		buf_chr(r->out, ' ');
+	if (r->col < r->out->len)
+		r->out->p[r->col] = c;
+	else
+		buf_chr(r->out, c);
+	r->col++;
+}
+
+/* CSI: "ESC [ params letter". Returns how many bytes were taken. */
+static size_t control(struct row *r, const char *s, size_t len)
+{
+	size_t i = 2, n = 0;
+	bool given = false;
+
+	while (i < len && !(s[i] >= '@' && s[i] <= '~')) {
+		if (s[i] >= '0' && s[i] <= '9' && n < 10000) {
+			n = n * 10 + (size_t)(s[i] - '0');
+			given = true;
+		}
+		i++;
+	}
+	if (i >= len)
+		return len;
+	switch (s[i]) {
+	case 'K':
+		if (!given || n == 0)
+			buf_cut(r->out, r->col);
+		break;
+	case 'C':
+		r->col += given ? n : 1;
+		break;
+	case 'D':
+		n = given ? n : 1;
+		r->col = n > r->col ? 0 : r->col - n;
+		break;
+	case 'G':
+		r->col = n > 0 ? n - 1 : 0;
+		break;
+	case 'J':
+	case 'H':
+		if (s[i] == 'H' || n == 2) {
+			buf_cut(r->out, 0);
+			r->col = 0;
+		} else {
+			buf_cut(r->out, r->col);
+		}
+		break;
+	default:
+		break;
+	}
+	return i + 1;
+}
+
+/* ESC something: CSI, OSC (to BEL or ST), or two bytes. */
+static size_t escape(struct row *r, const char *s, size_t len)
+{
+	if (len < 2)
+		return len;
+	if (s[1] == '[')
+		return control(r, s, len);
+	if (s[1] == ']') {
+		for (size_t i = 2; i < len; i++) {
+			if (s[i] == '\a')
+				return i + 1;
+			if (s[i] == '\033' && i + 1 < len)
+				return i + 2;
+		}
+		return len;
+	}
+	return s[1] == '(' || s[1] == ')' ? 3 : 2;
+}
+
+void shell_last_row(const char *text, size_t len, struct buf *out)
+{
+	struct row r = {.out = out};
+
+	/* Bytes, not cells: what is compared was rendered in the same way. */
+	for (size_t i = 0; i < len;) {
+		char c = text[i];
+
+		if (c == '\033') {
+			i += escape(&r, text + i, len - i);
+			continue;
+		}
+		if (c == '\n') {
+			buf_cut(out, 0);
+			r.col = 0;
+		} else if (c == '\r') {
+			r.col = 0;
+		} else if (c == '\b') {
+			r.col -= r.col > 0;
+		} else if ((unsigned char)c >= 0x20 && c != 0x7f) {
+			put(&r, c);
+		}
+		i++;
+	}
+}

@@ -1,0 +1,327 @@
+#include "iapeer/launch/tmux.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
+
+#include "iapeer/base/banned.h"
+
+#define PASTE_BUFFER "iapeer"
+
+/* Hooks and the pane log are fixed strings: the server's environment names the binary, tmux fills in numbers. */
+#define DIED_HOOK                                                                                                      \
+	"run-shell 'exec \"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" pane-died --pane=#{hook_pane} "          \
+	"--pid=#{pane_pid} --status=#{pane_dead_status} --signal=#{pane_dead_signal}' ; kill-ses"
+
+int tmux_find(const char *configured, const char *path_env, char out[static LAYOUT_PATH], struct err *e)
+{
+	if (proc_find(str_empty(configured) ? "tmux" : configured, path_env, out, LAYOUT_PATH, e) < 0) {
+		err_wrap(e, "tmux");
+		return err_hint(e, "install tmux 3.2 or later, or set IAPEER_TMUX_BIN");
+	}
+	return 0;
+}
+
+/* Run tmux with these arguments after "-S socket". Not ours to judge: the caller looks at the status. */
+static int call(const struct tmux *t, struct strv *args, const struct proc_opts *more, struct proc_result *r, struct err *e)
+{
+	AUTO(strv_done) struct strv argv = STRV_INIT;
+	AUTO(strv_done) struct strv no_env = STRV_INIT;
+	struct proc_opts o = *more;
+
+	strv_add(&argv, "tmux");
+	strv_add(&argv, "-S");
+	strv_add(&argv, t->socket);
+	for (size_t i = 0; i < args->n; i++)
+		strv_add(&argv, args->v[i]);
+	/* A client needs nothing of our environment but a locale, or it shows other letters as underscores. */
+	strv_add(&no_env, "LC_ALL=C.UTF-8");
+	o.file = t->bin;
+	o.argv = strv_argv(&argv);
+	if (!o.envp)
+		o.envp = strv_argv(&no_env);
+	return proc_run(&o, r, e);
+}
+
+static int failed(const struct tmux *t, const struct proc_result *r, const char *what, struct err *e)
+{
+	const char *text = r->err.len ? buf_cstr(&r->err) : buf_cstr(&r->out);
+	char line[200], status[64];
+
+	str_cut(line, sizeof line, text);
+	line[strcspn(line, "\n")] = '\0';
+	proc_status_text(r->status, status, sizeof status);
+	(void)t;
+	if (strstr(line, "no server running") || strstr(line, "error connecting") || strstr(line, "server exited") ||
+	    strstr(line, "can't find session") || strstr(line, "lost server"))
+		return err_set(e, ERR_NOT_FOUND, 0, "tmux %s: %s", what, line);
+	return err_set(e, strstr(line, "duplicate session") ? ERR_REFUSED : ERR_FAILED, 0, "tmux %s: %s", what,
+		       line[0] ? line : status);
+}
+
+static int run(const struct tmux *t, struct strv *args, const struct proc_opts *o, struct proc_result *r, const char *what,
+	       struct err *e)
+{
+	if (call(t, args, o, r, e) < 0)
+		return err_wrap(e, "tmux %s", what);
+	if (r->status != 0)
+		return failed(t, r, what, e);
+	return 0;
+}
+
+int tmux_version(const char *bin, int64_t deadline_ms, char *out, size_t size, struct err *e)
+{
+	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
+	char arg0[] = "tmux", arg1[] = "-V";
+	char *argv[] = {arg0, arg1, NULL};
+	struct proc_opts o = {.file = bin, .argv = argv, .deadline_ms = deadline_ms};
+	const char *number;
+
+	if (proc_run(&o, &r, e) < 0)
+		return -1;
+	str_cut(out, size, buf_cstr(&r.out));
+	out[strcspn(out, "\n")] = '\0';
+	number = out + strcspn(out, "0123456789");
+	if (*number && strtod(number, NULL) < 3.2)
+		return err_set(e, ERR_REFUSED, 0, "%s is %s; 3.2 or later is needed", bin, out);
+	return 0;
+}
+
+/* tmux expands formats in some arguments: what is a person's is doubled there. */
+static char *format_escaped(const char *s)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+
+	for (; *s; s++) {
+		if (*s == '#')
+			buf_chr(&b, '#');
+		buf_chr(&b, *s);
+	}
+	return xstrdup(buf_cstr(&b));
+}
+
+/* In a command line made of arguments, one that ends in ; separates commands. */
+static void add_arg(struct strv *out, const char *arg)
+{
+	size_t n = strlen(arg);
+
+	if (n > 0 && arg[n - 1] == ';')
+		strv_fmt(out, "%.*s\\;", (int)(n - 1), arg);
+	else
+		strv_add(out, arg);
+}
+
+static void add_all(struct strv *out, const char *const *args)
+{
+	for (; *args; args++)
+		strv_add(out, *args);
+}
+
+static void start_args(const struct tmux_start *s, struct strv *a)
+{
+	auto_free char *dir = format_escaped(s->workdir);
+
+	add_all(a, (const char *const[]){"-f", s->conf ? s->conf : "/dev/null", "new-session", "-d", "-s", s->session, "-x", "220", "-y",
+					 "50", "-c", NULL});
+	add_arg(a, dir);
+	add_all(a, (const char *const[]){"--", "env", "-u", "TMUX", "-u", "TMUX_PANE", NULL});
+	for (size_t i = 0; i < s->argv->n; i++)
+		add_arg(a, s->argv->v[i]);
+	add_all(a, (const char *const[]){";", "set-option", "-p", "remain-on-exit", "on", ";", "set-hook", "-p", "pane-died", DIED_HOOK,
+					 ";", "pipe-pane", NULL});
+	strv_fmt(a, "exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" --max-bytes=%lld --keep=%d",
+		 (long long)s->panelog_max_bytes, s->panelog_keep);
+}
+
+#define FACTS "#{pid} #{pane_pid} #{pane_id} #{pane_tty}"
+
+static int parse_facts(const char *text, struct tmux_started *out, struct err *e)
+{
+	long server = 0, pane = 0;
+
+	if (sscanf(text, "%ld %ld %31s %63s", &server, &pane, out->pane_id, out->pane_tty) != 4 || server <= 0 || pane <= 0)
+		return err_set(e, ERR_FAILED, 0, "tmux answered %.60s", text);
+	if (plat_proc_ref((pid_t)server, &out->server, e) < 0)
+		return err_wrap(e, "the new tmux server");
+	/* The program may have ended already: then its pid alone is what we have, and the hook tells the rest. */
+	if (plat_proc_ref((pid_t)pane, &out->pane, e) < 0)
+		out->pane = (struct proc_ref){.pid = (pid_t)pane, .birth = 1};
+	return 0;
+}
+
+int tmux_new_session(const struct tmux *t, const struct tmux_start *s, int64_t deadline_ms, struct tmux_started *out,
+		     struct err *e)
+{
+	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
+	AUTO(strv_done) struct strv a = STRV_INIT;
+	struct proc_opts o = {.envp = strv_argv(s->envp), .deadline_ms = deadline_ms};
+
+	start_args(s, &a);
+	add_all(&a, (const char *const[]){";", "display-message", "-p", FACTS, NULL});
+	if (run(t, &a, &o, &r, "new-session", e) < 0)
+		return -1;
+	return parse_facts(buf_cstr(&r.out), out, e);
+}
+
+/* The session by its exact name; a bare name would match a prefix. */
+static void target(struct strv *a, const char *session)
+{
+	strv_add(a, "-t");
+	strv_fmt(a, "=%s:", session);
+}
+
+int tmux_session_facts(const struct tmux *t, const char *session, int64_t deadline_ms, struct tmux_started *out,
+		       struct err *e)
+{
+	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
+	AUTO(strv_done) struct strv a = STRV_INIT;
+	struct proc_opts o = {.deadline_ms = deadline_ms};
+
+	add_all(&a, (const char *const[]){"display-message", "-p", NULL});
+	target(&a, session);
+	strv_add(&a, FACTS);
+	if (run(t, &a, &o, &r, "display-message", e) < 0)
+		return -1;
+	return parse_facts(buf_cstr(&r.out), out, e);
+}
+
+void tmux_look_done(struct tmux_look *k)
+{
+	buf_done(&k->screen);
+}
+
+int tmux_look(const struct tmux *t, bool history, int64_t deadline_ms, struct tmux_look *out, struct err *e)
+{
+	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
+	AUTO(strv_done) struct strv a = STRV_INIT;
+	struct proc_opts o = {.deadline_ms = deadline_ms, .out_max_bytes = CAP_SCREEN};
+	int in_mode = 0, attached = 0, used = 0;
+	long long last = 0;
+
+	add_all(&a, (const char *const[]){"display-message", "-p", "-t", t->pane,
+					  "#{cursor_x} #{cursor_y} #{pane_height} #{pane_in_mode} #{session_attached} "
+					  "0#{session_last_attached}",
+					  ";", "capture-pane", "-p", "-e", "-t", t->pane, NULL});
+	if (history)
+		add_all(&a, (const char *const[]){"-S", "-", NULL});
+	if (run(t, &a, &o, &r, "capture-pane", e) < 0)
+		return -1;
+	if (sscanf(buf_cstr(&r.out), "%d %d %d %d %d %lld\n%n", &out->cursor_x, &out->cursor_y, &out->height, &in_mode, &attached,
+		   &last, &used) != 6)
+		return err_set(e, ERR_FAILED, 0, "tmux answered %.60s", buf_cstr(&r.out));
+	/* %n after white space skips empty first rows of the screen too: only the first line is ours. */
+	used = (int)strcspn(buf_cstr(&r.out), "\n") + 1;
+	out->in_mode = in_mode != 0;
+	out->attached = attached != 0;
+	out->last_attached_ms = last * 1000;
+	buf_done(&out->screen);
+	out->screen = (struct buf)BUF_INIT(CAP_SCREEN);
+	if ((size_t)used < r.out.len)
+		buf_add(&out->screen, r.out.p + used, r.out.len - (size_t)used);
+	return 0;
+}
+
+int tmux_paste(const struct tmux *t, const char *text, size_t len, int64_t deadline_ms, struct err *e)
+{
+	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
+	AUTO(strv_done) struct strv a = STRV_INIT;
+	struct proc_opts o = {.deadline_ms = deadline_ms, .input = text, .input_len = len};
+
+	add_all(&a, (const char *const[]){"load-buffer", "-b", PASTE_BUFFER, "-", ";", "copy-mode", "-q", "-t", t->pane, ";",
+					  "paste-buffer", "-p", "-r", "-d", "-b", PASTE_BUFFER, "-t", t->pane, NULL});
+	return run(t, &a, &o, &r, "paste-buffer", e);
+}
+
+int tmux_keys(const struct tmux *t, const struct strv *keys, int64_t deadline_ms, struct err *e)
+{
+	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
+	AUTO(strv_done) struct strv a = STRV_INIT;
+	struct proc_opts o = {.deadline_ms = deadline_ms};
+
+	add_all(&a, (const char *const[]){"copy-mode", "-q", "-t", t->pane, ";", "send-keys", "-t", t->pane, NULL});
+	for (size_t i = 0; i < keys->n; i++)
+		add_arg(&a, keys->v[i]);
+	return run(t, &a, &o, &r, "send-keys", e);
+}
+
+int tmux_kill_session(const struct tmux *t, const char *session, int64_t deadline_ms, struct err *e)
+{
+	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
+	AUTO(strv_done) struct strv a = STRV_INIT;
+	struct proc_opts o = {.deadline_ms = deadline_ms};
+
+	strv_add(&a, "kill-ses"); /* the short form: a witness's alias matches the whole word only */
+	target(&a, session);
+	if (run(t, &a, &o, &r, "kill-session", e) < 0 && e->code != ERR_NOT_FOUND)
+		return -1;
+	return 0;
+}
+
+int tmux_ping(const struct tmux *t, int64_t deadline_ms, struct err *e)
+{
+	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
+	AUTO(strv_done) struct strv a = STRV_INIT;
+	struct proc_opts o = {.deadline_ms = deadline_ms};
+
+	add_all(&a, (const char *const[]){"display-message", "-p", "#{pid}", NULL});
+	return run(t, &a, &o, &r, "display-message", e);
+}
+
+int tmux_dead_pane(const struct tmux *t, int64_t deadline_ms, int *out_status, int *out_signal, struct err *e)
+{
+	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
+	AUTO(strv_done) struct strv a = STRV_INIT;
+	struct proc_opts o = {.deadline_ms = deadline_ms};
+
+	add_all(&a, (const char *const[]){"display-message", "-p", "-t", t->pane, "s#{pane_dead_status} g#{pane_dead_signal}", NULL});
+	if (run(t, &a, &o, &r, "display-message", e) < 0)
+		return -1;
+	*out_status = *out_signal = -1;
+	/* Each number may be missing. */
+	if (sscanf(buf_cstr(&r.out), "s%d", out_status) < 1)
+		*out_status = -1;
+	const char *g = strchr(buf_cstr(&r.out), 'g');
+	if (!g || sscanf(g, "g%d", out_signal) < 1)
+		*out_signal = -1;
+	return 0;
+}
+
+void tmux_attach_argv(const struct tmux *t, const char *session, bool read_only, struct strv *out)
+{
+	add_all(out, (const char *const[]){"tmux", "-S", t->socket, "attach-session", NULL});
+	if (read_only)
+		strv_add(out, "-r");
+	target(out, session);
+}
+
+int tmux_server_of(const char *socket_path, struct proc_ref *out, struct err *e)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	auto_fd int fd = -1;
+	uid_t uid;
+	pid_t pid;
+
+	if (!str_put(addr.sun_path, sizeof addr.sun_path, socket_path))
+		return err_set(e, ERR_USAGE, ENAMETOOLONG, "socket %s", socket_path);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (fd < 0)
+		return err_set(e, ERR_FAILED, errno, "make a socket");
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof addr) < 0) {
+		if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTSOCK)
+			return err_set(e, ERR_NOT_FOUND, errno, "connect %s", socket_path);
+		return err_set(e, ERR_FAILED, errno, "connect %s", socket_path);
+	}
+	if (plat_peer(fd, &uid, &pid, e) < 0)
+		return -1;
+	if (uid != geteuid())
+		return err_set(e, ERR_REFUSED, 0, "socket %s is served by user %ld, not by us", socket_path, (long)uid);
+	return plat_proc_ref(pid, out, e);
+}

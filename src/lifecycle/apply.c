@@ -1,0 +1,233 @@
+#include "iapeer/lifecycle/apply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/base/journal.h"
+#include "iapeer/base/lock.h"
+#include "iapeer/base/log.h"
+#include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
+#include "iapeer/lifecycle/marks.h"
+#include "iapeer/lifecycle/step.h"
+
+#include "iapeer/base/banned.h"
+
+#define STEPS_MAX 32 /* a peer is put in order in a handful; more means that something undoes what we do */
+
+typedef int step_fn(struct step *, struct err *);
+
+static int step_none(struct step *s, struct err *e)
+{
+	(void)s;
+	(void)e;
+	return 1;
+}
+
+static int refuse_undeclared(struct step *s, struct err *e)
+{
+	return err_set(e, ERR_REFUSED, 0, "%s does not have the runtime %s", s->in->id.name, s->in->id.runtime);
+}
+
+static int refuse_program(struct step *s, struct err *e)
+{
+	step_look_program(s, e);
+	return s->seen.snap.program_found ? 0 : -1;
+}
+
+static int refuse_stopped(struct step *s, struct err *e)
+{
+	err_set(e, ERR_STOPPED, 0, "%s is stopped", s->in->id.name);
+	return err_hint(e, "`iapeer start %s` lets it wake again", s->in->id.name);
+}
+
+static int refuse_crash_loop(struct step *s, struct err *e)
+{
+	const struct death_ring *d = &s->seen.deaths;
+
+	err_set(e, ERR_REFUSED, 0, "%s is in a crash loop: it ended by itself %d times within %lld s, last by %s", s->in->id.name,
+		death_ring_own(d, clock_utc_ms(), s->in->settings->crashloop_window_ms),
+		(long long)(s->in->settings->crashloop_window_ms / 1000), d->n ? d->v[d->n - 1].cause : "?");
+	return err_hint(e, "`iapeer start %s` clears it", s->in->id.name);
+}
+
+static int refuse_unknown(struct step *s, struct err *e)
+{
+	err_set(e, ERR_TIMEOUT, 0, "%s: its tmux server does not answer (it is stopped by a signal)", s->in->id.name);
+	return err_hint(e, "let it go on: kill -CONT %ld",
+			(long)(s->seen.has_session ? s->seen.session.server.pid : s->seen.leftover.pid));
+}
+
+static step_fn *const steps[] = {
+    [ACT_NONE] = step_none,
+    [ACT_REFUSE_UNDECLARED] = refuse_undeclared,
+    [ACT_REFUSE_PROGRAM] = refuse_program,
+    [ACT_REFUSE_STOPPED] = refuse_stopped,
+    [ACT_REFUSE_CRASH_LOOP] = refuse_crash_loop,
+    [ACT_REFUSE_UNKNOWN] = refuse_unknown,
+    [ACT_FINISH_ENDING] = step_finish_ending,
+    [ACT_UNDO_ENDING] = step_undo_ending,
+    [ACT_RECORD_DEATH] = step_record_death,
+    [ACT_REAP_GONE] = step_reap_gone,
+    [ACT_FINISH_PANE] = step_finish_pane,
+    [ACT_ADOPT] = step_adopt,
+    [ACT_END_LEFTOVER] = step_end_leftover,
+    [ACT_ARM] = step_arm,
+    [ACT_SETTLE] = step_settle,
+    [ACT_START] = step_start,
+    [ACT_READY] = step_ready,
+    [ACT_DELIVER] = step_deliver,
+    [ACT_END] = step_end,
+    [ACT_PARK] = step_park,
+};
+_Static_assert(sizeof steps / sizeof steps[0] == ACTION_COUNT, "one function an action");
+
+void step_journal(struct step *s, const char *ev, const char *action, const char *rule, const char *reason)
+{
+	struct journal j = {.dirfd = s->in->layout->root_fd,
+			    .path = LAYOUT_LIFECYCLE_LOG,
+			    .max_bytes = s->in->settings->lifecycle_log_max_bytes,
+			    .keep = s->in->settings->lifecycle_log_keep};
+	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
+	struct err e;
+
+	logfmt_init(&line, clock_utc_ms());
+	logfmt_raw(&line, "ev", ev);
+	logfmt_raw(&line, "identity", s->identity);
+	logfmt_raw(&line, "action", action);
+	logfmt_str(&line, "rule", rule);
+	logfmt_str(&line, "reason", reason);
+	if (journal_write(&j, &line, false, &e) < 0)
+		log_warn("apply", "lifecycle.log: %s", e.msg);
+}
+
+/* What there is to say about a decision: doing nothing, and the messages (delivery.log), are not worth a line. */
+static void journal_decision(struct step *s, const struct decision *d, const struct err *e)
+{
+	bool quiet = d->action == ACT_NONE || d->action == ACT_DELIVER || d->action == ACT_SETTLE;
+
+	str_cut(s->out->rule, sizeof s->out->rule, d->rule);
+	if (quiet && !e)
+		return;
+	step_journal(s, s->in->trigger == TRIG_LOOK ? "tick" : "apply", action_word(d->action), d->rule,
+		     e ? e->msg : trigger_word(s->in->trigger));
+}
+
+/* Only what may start something has to know whether its program is there. */
+static void look_further(struct step *s)
+{
+	bool wakes = s->in->trigger != TRIG_STOP && s->in->trigger != TRIG_REMOVE;
+	struct err why;
+
+	if (s->seen.snap.session == SESSION_ABSENT && wakes && s->seen.snap.declared &&
+	    (s->seen.snap.queued || s->seen.snap.new_eager || s->in->trigger == TRIG_ATTACH))
+		step_look_program(s, &why);
+}
+
+/* Observe, decide, act, until there is nothing left to do. Under the peer's lock. */
+static int settle_peer(struct step *s, struct err *e)
+{
+	struct observe_in look = {.layout = s->in->layout, .settings = s->in->settings, .record = s->record, .id = s->in->id};
+	struct err first = ERR_INIT, now;
+	int left = STEPS_MAX;
+
+	while (left-- > 0) {
+		/* After a failure only what has ended is put in order: nothing is tried a second time. */
+		enum trigger trigger = first.code ? TRIG_LOOK : s->in->trigger;
+		struct decision d;
+		int rc;
+
+		if (observe(&look, &s->seen, &now) < 0) {
+			*e = first.code ? first : now;
+			return -1;
+		}
+		look_further(s);
+		d = decide(trigger, &s->seen.snap);
+		if (first.code && (d.action == ACT_START || d.action == ACT_DELIVER))
+			break;
+		rc = steps[d.action](s, &now);
+		journal_decision(s, &d, rc < 0 ? &now : NULL);
+		if (rc < 0 && first.code)
+			break;
+		if (rc < 0)
+			first = now;
+		if (rc < 0 && d.action <= ACT_REFUSE_UNKNOWN)
+			break;
+		if (rc > 0)
+			break;
+	}
+	if (first.code) {
+		*e = first;
+		return -1;
+	}
+	if (left < 0)
+		return err_set(e, ERR_FAILED, 0, "%s does not come to rest; the last rule was \"%s\"", s->identity, s->out->rule);
+	return 0;
+}
+
+/* On the heap: it holds a manifest, a profile and an observation, more than a frame should. */
+static struct step *step_new(const struct apply_in *in, struct apply_outcome *out)
+{
+	struct step *s = xcalloc(1, sizeof *s);
+
+	s->in = in;
+	s->out = out;
+	return s;
+}
+
+static void step_free(struct step **p)
+{
+	manifest_done(&(*p)->manifest);
+	profile_done(&(*p)->profile);
+	free(*p);
+}
+
+static int prepare(struct step *s, struct err *e)
+{
+	struct err soft;
+
+	peer_identity(&s->in->id, s->identity);
+	s->record = registry_find(s->in->registry, s->in->id.name);
+	profile_init(&s->profile);
+	if (s->record && profile_load(s->record->cwd, &s->profile, e) < 0 && e->code != ERR_NOT_FOUND)
+		return -1;
+	/* What has to be ended or put in order can be so without knowing how its program is driven. */
+	s->has_manifest = manifest_load(s->in->layout, s->in->id.runtime, &s->manifest, &soft) == 0;
+	if (!s->has_manifest && s->in->trigger != TRIG_STOP && s->in->trigger != TRIG_REMOVE && s->in->trigger != TRIG_LOOK) {
+		*e = soft;
+		return -1;
+	}
+	return 0;
+}
+
+int apply_peer(const struct apply_in *in, struct apply_outcome *out, struct err *e)
+{
+	AUTO(step_free) struct step *s = step_new(in, out);
+	char path[LAYOUT_PATH];
+
+	*out = (struct apply_outcome){.started = false};
+	if (prepare(s, e) < 0)
+		return -1;
+	layout_lock(&in->id, path);
+	if (fs_mkdirs(in->layout->root_fd, LAYOUT_LOCKS, e) < 0)
+		return -1;
+	for (;;) {
+		AUTO(lock_done) struct lock lock = LOCK_INIT;
+
+		if (lock_take(&lock, in->layout->root_fd, path, trigger_word(in->trigger), in->lock_deadline_ms, e) < 0)
+			return err_wrap(e, "%s is busy", in->id.name);
+		if (in->trigger == TRIG_STOP && mark_set(in->layout, &in->id, MARK_STOPPED, e) < 0)
+			return -1;
+		if (settle_peer(s, e) < 0)
+			return -1;
+		if (!s->turn_id[0])
+			return 0;
+		/* The end of a turn is waited for without the lock: `stop` must not wait for a long thought. */
+		lock_done(&lock);
+		if (step_turn(s, e) < 0)
+			return -1;
+	}
+}

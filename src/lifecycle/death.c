@@ -1,0 +1,124 @@
+#include "iapeer/lifecycle/death.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "iapeer/base/banned.h"
+
+const char *death_class_word(enum death_class c)
+{
+	return c == DEATH_SERVER_DEAD ? "server-dead" : "session-gone";
+}
+
+static int parse_one(const struct json *j, const char *what, struct death_entry *out, struct err *e)
+{
+	char class[16] = "session-gone";
+	AUTO(json_freep) struct json *bare = NULL;
+
+	*out = (struct death_entry){.at_ms = 0};
+	if (json_is_number(j)) {
+		/* 0.2.x wrote the time alone. A number has no key to ask for, so it is given one. */
+		bare = json_object();
+		json_set(bare, "at", json_copy(j));
+		j = bare;
+	}
+	if (json_req_i64(j, what, "at", 0, INT64_MAX / 2, &out->at_ms, e) < 0 ||
+	    json_opt_str(j, what, "class", class, sizeof class, e) < 0 ||
+	    json_opt_str(j, what, "cause", out->cause, sizeof out->cause, e) < 0 ||
+	    json_opt_i64(j, what, "woke", 0, INT64_MAX / 2, &out->woke_at_ms, e) < 0)
+		return -1;
+	out->class = strcmp(class, "server-dead") == 0 ? DEATH_SERVER_DEAD : DEATH_SESSION_GONE;
+	return 0;
+}
+
+int death_ring_parse(const char *text, size_t len, const char *what, struct death_ring *out, struct err *e)
+{
+	auto_json struct json *j = NULL;
+	struct death_ring ring = {.n = 0};
+	struct death_entry d;
+
+	if (json_parse(text, len, what, &j, e) < 0)
+		return -1;
+	if (!json_is_array(j))
+		return err_set(e, ERR_CORRUPT, 0, "%s: expected an array", what);
+	for (size_t i = 0; i < json_len(j); i++) {
+		if (parse_one(json_at(j, i), what, &d, e) < 0)
+			return -1;
+		death_ring_add(&ring, &d);
+	}
+	*out = ring;
+	return 0;
+}
+
+void death_ring_print(const struct death_ring *r, struct buf *out)
+{
+	auto_json struct json *a = json_array();
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct json *o = json_push(a, json_object());
+
+		json_set_i64(o, "at", r->v[i].at_ms);
+		json_set_str(o, "class", death_class_word(r->v[i].class));
+		json_set_str_opt(o, "cause", r->v[i].cause);
+		if (r->v[i].woke_at_ms)
+			json_set_i64(o, "woke", r->v[i].woke_at_ms);
+	}
+	json_print(a, true, out);
+}
+
+void death_ring_add(struct death_ring *r, const struct death_entry *d)
+{
+	/* The same session ended once: whoever noted it was killed before it could forget the session. */
+	if (d->woke_at_ms && r->n > 0 && r->v[r->n - 1].woke_at_ms == d->woke_at_ms)
+		return;
+	if (r->n == DEATH_RING) {
+		memmove(r->v, r->v + 1, (DEATH_RING - 1) * sizeof r->v[0]);
+		r->n--;
+	}
+	r->v[r->n++] = *d;
+}
+
+/* A kill from outside, an orderly end that somebody asked for, the host: not the program's doing. */
+bool death_is_own(const struct death_entry *d)
+{
+	static const char *const outside[] = {"sigkill", "sigterm", "sighup", "sigint", "oom-kill", "host-restart", "kill-server"};
+
+	if (d->class == DEATH_SERVER_DEAD)
+		return false;
+	for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++)
+		if (strcmp(d->cause, outside[i]) == 0)
+			return false;
+	return true;
+}
+
+int death_ring_own(const struct death_ring *r, int64_t now_ms, int64_t window_ms)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		n += death_is_own(&r->v[i]) && r->v[i].at_ms > now_ms - window_ms && r->v[i].at_ms <= now_ms;
+	return n;
+}
+
+void death_session_cause(int exit_status, int signal, char out[static 32])
+{
+	static const struct {
+		int sig;
+		const char *word;
+	} names[] = {{1, "sighup"},  {2, "sigint"},  {3, "sigquit"},  {4, "sigill"},   {6, "sigabrt"},
+		     {8, "sigfpe"},  {9, "sigkill"}, {11, "sigsegv"}, {13, "sigpipe"}, {15, "sigterm"}};
+
+	if (signal <= 0) {
+		if (exit_status > 0)
+			snprintf(out, 32, "exit-%d", exit_status);
+		else
+			snprintf(out, 32, "%s", exit_status == 0 ? "exited" : "unknown");
+		return;
+	}
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (names[i].sig == signal) {
+			snprintf(out, 32, "%s", names[i].word);
+			return;
+		}
+	snprintf(out, 32, "signal-%d", signal);
+}

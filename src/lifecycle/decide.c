@@ -1,0 +1,208 @@
+#include "iapeer/lifecycle/decide.h"
+
+#include <string.h>
+
+#include "iapeer/base/banned.h"
+
+#define BIT(t) (1U << (t))
+#define ANY    (BIT(TRIG_COUNT) - 1U)
+#define LOOKS  (BIT(TRIG_LOOK) | BIT(TRIG_MESSAGE) | BIT(TRIG_ATTACH))
+#define WAKES  (BIT(TRIG_MESSAGE) | BIT(TRIG_NEW) | BIT(TRIG_RUN) | BIT(TRIG_ATTACH))
+#define RENEWS (BIT(TRIG_LOOK) | BIT(TRIG_MESSAGE) | BIT(TRIG_NEW) | BIT(TRIG_RUN))
+#define ENDS   (BIT(TRIG_STOP) | BIT(TRIG_REMOVE))
+
+static bool always(const struct snapshot *s)
+{
+	return s != NULL;
+}
+static bool unknown(const struct snapshot *s)
+{
+	return s->session == SESSION_UNKNOWN;
+}
+static bool ending_done(const struct snapshot *s)
+{
+	return s->ending == ENDING_DONE;
+}
+static bool ending_overdue(const struct snapshot *s)
+{
+	return s->ending == ENDING_OVERDUE;
+}
+static bool ending_open(const struct snapshot *s)
+{
+	return s->ending == ENDING_OPEN || s->ending == ENDING_OVERDUE;
+}
+static bool died(const struct snapshot *s)
+{
+	return s->canary == MARK_DEAD;
+}
+static bool gone(const struct snapshot *s)
+{
+	return s->session == SESSION_GONE;
+}
+static bool pane_dead(const struct snapshot *s)
+{
+	return s->session == SESSION_PANE_DEAD;
+}
+static bool leftover(const struct snapshot *s)
+{
+	return s->session == SESSION_LEFTOVER;
+}
+static bool live(const struct snapshot *s)
+{
+	return s->session == SESSION_LIVE;
+}
+static bool live_stopped(const struct snapshot *s)
+{
+	return live(s) && s->stopped;
+}
+static bool live_eager(const struct snapshot *s)
+{
+	return live(s) && s->new_eager;
+}
+static bool unarmed(const struct snapshot *s)
+{
+	return live(s) && s->canary == MARK_NONE && s->canary_wanted;
+}
+static bool eager(const struct snapshot *s)
+{
+	return s->new_eager;
+}
+static bool no_work(const struct snapshot *s)
+{
+	return !s->queued && !s->sending;
+}
+static bool undeclared(const struct snapshot *s)
+{
+	return !s->declared;
+}
+static bool no_program(const struct snapshot *s)
+{
+	return !live(s) && !s->program_found;
+}
+static bool stopped(const struct snapshot *s)
+{
+	return s->stopped;
+}
+static bool unready(const struct snapshot *s)
+{
+	return live(s) && !s->ready;
+}
+static bool sending(const struct snapshot *s)
+{
+	return s->sending;
+}
+static bool loops(const struct snapshot *s)
+{
+	return !live(s) && s->crash_loop;
+}
+
+struct rule {
+	const char *name; /* journalled, and what the test is called */
+	unsigned triggers;
+	bool (*when)(const struct snapshot *);
+	enum action then;
+};
+
+/* First match wins: the order is the policy. What happened is put in order first (an ending, a death, a dead pane, a server
+ * nobody knows), whoever looks; then what was asked for is done, one step a look. */
+static const struct rule rules[] = {
+    {"a server that does not answer is left alone", BIT(TRIG_LOOK), unknown, ACT_NONE},
+    {"nothing is asked of a server that does not answer", ANY, unknown, ACT_REFUSE_UNKNOWN},
+    {"an ending that is done is tidied up", ANY, ending_done, ACT_FINISH_ENDING},
+    {"an overdue ending is undone", LOOKS, ending_overdue, ACT_UNDO_ENDING},
+    {"an ending that was begun is finished", ANY, ending_open, ACT_END},
+    {"a death is recorded before anything else", ANY, died, ACT_RECORD_DEATH},
+    {"a session that is gone is forgotten", ANY, gone, ACT_REAP_GONE},
+    {"a dead pane ends its session", ANY, pane_dead, ACT_FINISH_PANE},
+    {"an unknown server is ended with its peer", ENDS, leftover, ACT_END_LEFTOVER},
+    {"an unknown server on our socket is adopted", ANY, leftover, ACT_ADOPT},
+    {"a stopped peer is parked", BIT(TRIG_STOP), live, ACT_PARK},
+    {"a removed peer is ended", BIT(TRIG_REMOVE), live, ACT_END},
+    {"a stopped or removed peer needs nothing more", ENDS, always, ACT_NONE},
+    {"a live session of a stopped peer is parked", LOOKS, live_stopped, ACT_PARK},
+    {"a live server is watched", ANY, unarmed, ACT_ARM},
+    {"an undeclared runtime is not started", WAKES, undeclared, ACT_REFUSE_UNDECLARED},
+    {"a session is renewed by ending the old one", RENEWS, live_eager, ACT_END},
+    {"a program that is not there is not started", WAKES, no_program, ACT_REFUSE_PROGRAM},
+    {"a stopped peer takes no message", WAKES, stopped, ACT_REFUSE_STOPPED},
+    {"a stopped peer is left asleep", BIT(TRIG_LOOK), stopped, ACT_NONE},
+    {"a new session was asked for", RENEWS, eager, ACT_START},
+    {"a new session was asked for and is there", BIT(TRIG_NEW) | BIT(TRIG_RUN), always, ACT_NONE},
+    {"nothing waits", BIT(TRIG_LOOK) | BIT(TRIG_MESSAGE), no_work, ACT_NONE},
+    {"a look delivers nothing", BIT(TRIG_LOOK), always, ACT_NONE},
+    {"a session that starts is waited for", BIT(TRIG_MESSAGE) | BIT(TRIG_ATTACH), unready, ACT_READY},
+    {"an unsettled delivery is settled first", BIT(TRIG_MESSAGE), sending, ACT_SETTLE},
+    {"a live session gets its messages", BIT(TRIG_MESSAGE), live, ACT_DELIVER},
+    {"a live session can be attached to", BIT(TRIG_ATTACH), live, ACT_NONE},
+    {"a crash loop is not fed", BIT(TRIG_MESSAGE), loops, ACT_REFUSE_CRASH_LOOP},
+    {"a message wakes a sleeping peer", BIT(TRIG_MESSAGE), always, ACT_START},
+    {"an attach wakes a sleeping peer", BIT(TRIG_ATTACH), always, ACT_START},
+};
+#define N_RULES (sizeof rules / sizeof rules[0])
+
+struct decision decide(enum trigger trigger, const struct snapshot *s)
+{
+	for (size_t i = 0; i < N_RULES; i++)
+		if ((rules[i].triggers & BIT(trigger)) && rules[i].when(s))
+			return (struct decision){.action = rules[i].then, .rule = rules[i].name};
+	return (struct decision){.action = ACT_NONE, .rule = "nothing to do"}; /* every trigger has a last rule: not reached */
+}
+
+size_t decide_rule_count(void)
+{
+	return N_RULES;
+}
+
+const char *decide_rule_name(size_t i)
+{
+	return rules[i].name;
+}
+
+static const char *const actions[] = {
+    [ACT_NONE] = "none",
+    [ACT_REFUSE_UNDECLARED] = "refused-undeclared",
+    [ACT_REFUSE_PROGRAM] = "refused-no-program",
+    [ACT_REFUSE_STOPPED] = "refused-stopped",
+    [ACT_REFUSE_CRASH_LOOP] = "refused-crash-loop",
+    [ACT_REFUSE_UNKNOWN] = "unknown",
+    [ACT_FINISH_ENDING] = "ending-finished",
+    [ACT_UNDO_ENDING] = "ending-undone",
+    [ACT_RECORD_DEATH] = "death-recorded",
+    [ACT_REAP_GONE] = "reaped-gone",
+    [ACT_FINISH_PANE] = "pane-finished",
+    [ACT_ADOPT] = "adopted",
+    [ACT_END_LEFTOVER] = "leftover-ended",
+    [ACT_ARM] = "canary",
+    [ACT_SETTLE] = "settled",
+    [ACT_START] = "started",
+    [ACT_READY] = "ready",
+    [ACT_DELIVER] = "delivered",
+    [ACT_END] = "ended",
+    [ACT_PARK] = "parked",
+};
+_Static_assert(sizeof actions / sizeof actions[0] == ACTION_COUNT, "one word an action");
+
+const char *action_word(enum action a)
+{
+	return actions[a];
+}
+
+static const char *const triggers[] = {[TRIG_LOOK] = "look",     [TRIG_MESSAGE] = "message", [TRIG_NEW] = "new",
+				       [TRIG_RUN] = "run",	 [TRIG_ATTACH] = "attach",   [TRIG_STOP] = "stop",
+				       [TRIG_REMOVE] = "remove"};
+_Static_assert(sizeof triggers / sizeof triggers[0] == TRIG_COUNT, "one word a trigger");
+
+const char *trigger_word(enum trigger t)
+{
+	return triggers[t];
+}
+
+bool trigger_parse(const char *word, enum trigger *out)
+{
+	for (int i = 0; i < TRIG_COUNT; i++)
+		if (strcmp(triggers[i], word) == 0) {
+			*out = (enum trigger)i;
+			return true;
+		}
+	return false;
+}

@@ -1,0 +1,114 @@
+#include "iapeer/lifecycle/marks.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/base/json.h"
+
+#include "iapeer/base/banned.h"
+
+int mark_set(const struct layout *l, const struct peer_id *id, const char *mark, struct err *e)
+{
+	char path[LAYOUT_PATH], iso[CLOCK_ISO_MAX], text[CLOCK_ISO_MAX + 1];
+
+	layout_state(id, mark, path);
+	if (fs_exists(l->root_fd, path))
+		return 0; /* set twice is set once; the first time stands */
+	clock_iso(clock_utc_ms(), iso);
+	snprintf(text, sizeof text, "%s\n", iso);
+	return fs_write_atomic(l->root_fd, path, text, strlen(text), 0600, e);
+}
+
+int mark_clear(const struct layout *l, const struct peer_id *id, const char *mark, struct err *e)
+{
+	char path[LAYOUT_PATH];
+
+	layout_state(id, mark, path);
+	if (!fs_exists(l->root_fd, path))
+		return 0;
+	return fs_unlink(l->root_fd, path, e);
+}
+
+bool mark_is_set(const struct layout *l, const struct peer_id *id, const char *mark)
+{
+	char path[LAYOUT_PATH];
+
+	layout_state(id, mark, path);
+	return fs_exists(l->root_fd, path);
+}
+
+int deaths_load(const struct layout *l, const struct peer_id *id, struct death_ring *out, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	char path[LAYOUT_PATH];
+
+	*out = (struct death_ring){.n = 0};
+	layout_state(id, "deaths", path);
+	if (fs_read(l->root_fd, path, &b, e) < 0)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	return death_ring_parse(buf_cstr(&b), b.len, path, out, e);
+}
+
+int deaths_add(const struct layout *l, const struct peer_id *id, const struct death_entry *d, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	struct death_ring ring;
+	char path[LAYOUT_PATH];
+
+	if (deaths_load(l, id, &ring, e) < 0)
+		return -1;
+	death_ring_add(&ring, d);
+	death_ring_print(&ring, &b);
+	layout_state(id, "deaths", path);
+	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+}
+
+int deaths_clear(const struct layout *l, const struct peer_id *id, struct err *e)
+{
+	char path[LAYOUT_PATH];
+
+	layout_state(id, "deaths", path);
+	return fs_unlink(l->root_fd, path, e);
+}
+
+int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane_exit *out, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	auto_json struct json *j = NULL;
+	int64_t pane = 0, status = -1, signal = 0, server = 0;
+	char path[LAYOUT_PATH];
+
+	layout_state(id, "exit", path);
+	if (fs_read(l->root_fd, path, &b, e) < 0 || json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 ||
+	    json_opt_i64(j, path, "panePid", 0, INT32_MAX, &pane, e) < 0 ||
+	    json_opt_i64(j, path, "status", -1, 255, &status, e) < 0 || json_opt_i64(j, path, "signal", -1, 128, &signal, e) < 0 ||
+	    json_opt_i64(j, path, "serverPid", 0, INT32_MAX, &server, e) < 0 ||
+	    json_opt_i64(j, path, "atMs", 0, INT64_MAX / 2, &out->at_ms, e) < 0)
+		return -1;
+	out->pane_pid = (pid_t)pane;
+	out->status = (int)status;
+	out->signal = (int)signal;
+	out->server_pid = (pid_t)server;
+	return 0;
+}
+
+int pane_exit_save(const struct layout *l, const char *identity, const struct pane_exit *x, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	auto_json struct json *j = json_object();
+	char path[LAYOUT_PATH];
+	struct peer_id id;
+
+	if (peer_parse(identity, &id, e) < 0)
+		return -1;
+	layout_state(&id, "exit", path);
+	json_set_i64(j, "panePid", x->pane_pid);
+	json_set_i64(j, "status", x->status);
+	json_set_i64(j, "signal", x->signal);
+	json_set_i64(j, "serverPid", x->server_pid);
+	json_set_i64(j, "atMs", x->at_ms);
+	json_print(j, false, &b);
+	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+}

@@ -1,0 +1,118 @@
+#include "iapeer/lifecycle/observe.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/delivery/queue.h"
+#include "iapeer/launch/tmux.h"
+#include "iapeer/lifecycle/marks.h"
+
+#include "iapeer/base/banned.h"
+
+static enum session_state recorded(const struct session *s)
+{
+	static const enum session_state states[] = {[LIVE_NO] = SESSION_GONE,
+						    [LIVE_YES] = SESSION_LIVE,
+						    [LIVE_PANE_DEAD] = SESSION_PANE_DEAD,
+						    [LIVE_UNKNOWN] = SESSION_UNKNOWN};
+
+	return states[session_liveness(s)];
+}
+
+/* No record, but does a server answer on our socket? Its socket file is looked at first: a sleeping peer has none. */
+static int unrecorded(const struct observe_in *in, struct observation *out, struct err *e)
+{
+	char socket[LAYOUT_PATH];
+
+	out->snap.session = SESSION_ABSENT;
+	if (layout_socket(in->layout, &in->id, socket, e) < 0)
+		return -1;
+	if (!fs_exists(AT_FDCWD, socket))
+		return 0;
+	if (tmux_server_of(socket, &out->leftover, e) < 0)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	out->snap.session = plat_proc_state(out->leftover) == PROC_STOPPED ? SESSION_UNKNOWN : SESSION_LEFTOVER;
+	return 0;
+}
+
+static int look_session(const struct observe_in *in, struct observation *out, struct err *e)
+{
+	if (session_load(in->layout, &in->id, &out->session, e) == 0) {
+		out->has_session = true;
+		out->snap.session = recorded(&out->session);
+		out->snap.ready = out->session.ready;
+		return 0;
+	}
+	return e->code == ERR_NOT_FOUND ? unrecorded(in, out, e) : -1;
+}
+
+static int look_canary(const struct observe_in *in, struct observation *out, struct err *e)
+{
+	char identity[PEER_IDENTITY_MAX + 1];
+	bool dead;
+
+	peer_identity(&in->id, identity);
+	if (canary_load(in->layout, identity, &out->canary_state, &out->canary, e) < 0)
+		return -1;
+	if (out->canary_state == CANARY_NONE)
+		return 0;
+	dead = canary_server_gone(&out->canary);
+	if (out->canary_state == CANARY_ARMED) {
+		out->snap.canary = dead ? MARK_DEAD : MARK_ARMED;
+		return 0;
+	}
+	if (dead)
+		out->snap.ending = ENDING_DONE;
+	else
+		out->snap.ending = clock_utc_ms() > out->canary.deadline_utc_ms ? ENDING_OVERDUE : ENDING_OPEN;
+	return 0;
+}
+
+int observe(const struct observe_in *in, struct observation *out, struct err *e)
+{
+	const struct layout *l = in->layout;
+	char path[LAYOUT_PATH];
+
+	*out = (struct observation){.snap = {.program_found = true}};
+	/* Order matters: whatever is gone now was gone before the canary's record is read (ledger.h). */
+	if (look_session(in, out, e) < 0 || look_canary(in, out, e) < 0 || deaths_load(l, &in->id, &out->deaths, e) < 0)
+		return -1;
+	out->snap.declared = in->record && record_has_runtime(in->record, in->id.runtime);
+	out->snap.stopped = mark_is_set(l, &in->id, MARK_STOPPED);
+	out->snap.new_eager = mark_is_set(l, &in->id, MARK_NEW_EAGER);
+	layout_state(&in->id, "sending", path);
+	out->snap.sending = fs_exists(l->root_fd, path);
+	out->snap.queued = queue_depth(l, &in->id) > 0;
+	out->snap.canary_wanted = in->settings->canary;
+	out->snap.crash_loop =
+	    death_ring_own(&out->deaths, clock_utc_ms(), in->settings->crashloop_window_ms) >= in->settings->crashloop_max;
+	return 0;
+}
+
+enum shown_state observe_shown(const struct observation *o)
+{
+	switch (o->snap.session) {
+	case SESSION_LIVE:
+		return SHOWN_LIVE;
+	case SESSION_UNKNOWN:
+		return SHOWN_UNKNOWN;
+	case SESSION_ABSENT:
+	case SESSION_GONE:
+	case SESSION_PANE_DEAD:
+	case SESSION_LEFTOVER:
+	case SESSION_STATE_COUNT:
+		break;
+	}
+	return o->snap.stopped ? SHOWN_STOPPED : SHOWN_ASLEEP;
+}
+
+const char *shown_state_word(enum shown_state s)
+{
+	static const char *const words[] = {
+	    [SHOWN_LIVE] = "live", [SHOWN_ASLEEP] = "asleep", [SHOWN_STOPPED] = "stopped", [SHOWN_UNKNOWN] = "unknown"};
+
+	_Static_assert(sizeof words / sizeof words[0] == SHOWN_STATE_COUNT, "one word a state");
+	return words[s];
+}

@@ -1,0 +1,339 @@
+#include "iapeer/lifecycle/remove.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/base/json.h"
+#include "iapeer/base/lock.h"
+#include "iapeer/base/log.h"
+#include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
+#include "iapeer/delivery/queue.h"
+#include "iapeer/launch/launch.h"
+#include "iapeer/lifecycle/apply.h"
+#include "iapeer/lifecycle/observe.h"
+
+#include "iapeer/base/banned.h"
+
+#define LOCK_MS 10000
+
+void removal_done(struct removal *r)
+{
+	strv_done(&r->purged);
+	strv_done(&r->left);
+}
+
+/* The identities of a name: those of its record, and those that files tell of. Sorted: locks are taken in this order. */
+static int identities_of(const struct layout *l, const struct peer_record *p, const char *name, struct strv *out, struct err *e)
+{
+	AUTO(strv_done) struct strv files = STRV_INIT;
+	char identity[PEER_IDENTITY_MAX + 1];
+	struct peer_id id;
+	const char *what;
+
+	for (size_t i = 0; p && i < p->runtimes.n; i++) {
+		if (peer_make(p->runtimes.v[i], name, &id, e) < 0)
+			return -1;
+		peer_identity(&id, identity);
+		strv_add(out, identity);
+	}
+	if (fs_list(l->root_fd, LAYOUT_LIFECYCLE, &files, e) < 0)
+		return -1;
+	for (size_t i = 0; i < files.n; i++) {
+		if (!layout_parse_state(files.v[i], &id, &what) || strcmp(id.name, name) != 0)
+			continue;
+		peer_identity(&id, identity);
+		if (!strv_has(out, identity))
+			strv_add(out, identity);
+	}
+	strv_sort(out);
+	return 0;
+}
+
+struct locks {
+	struct lock *v;
+	size_t n;
+};
+
+static void locks_done(struct locks *k)
+{
+	for (size_t i = 0; i < k->n; i++)
+		lock_done(&k->v[i]);
+	free(k->v);
+}
+
+static int lock_all(const struct layout *l, const struct strv *identities, const char *what, struct locks *out, struct err *e)
+{
+	int64_t until = clock_mono_ms() + LOCK_MS;
+	char path[LAYOUT_PATH];
+	struct peer_id id;
+
+	if (fs_mkdirs(l->root_fd, LAYOUT_LOCKS, e) < 0)
+		return -1;
+	out->v = xcalloc(identities->n, sizeof *out->v);
+	for (size_t i = 0; i < identities->n; i++) {
+		struct lock free_lock = LOCK_INIT;
+
+		out->v[out->n++] = free_lock;
+		if (peer_parse(identities->v[i], &id, e) < 0)
+			return -1;
+		layout_lock(&id, path);
+		if (lock_take(&out->v[i], l->root_fd, path, what, until, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int look(const struct layout *l, const struct settings *s, const struct peer_record *p, const char *identity,
+		struct observation *out, struct err *e)
+{
+	struct observe_in in = {.layout = l, .settings = s, .record = p};
+
+	if (peer_parse(identity, &in.id, e) < 0)
+		return -1;
+	return observe(&in, out, e);
+}
+
+static bool runs(const struct observation *o)
+{
+	return o->snap.session == SESSION_LIVE || o->snap.session == SESSION_UNKNOWN || o->snap.session == SESSION_PANE_DEAD ||
+	       o->snap.session == SESSION_LEFTOVER;
+}
+
+/* ---- purge ---- */
+
+static void purge_one(const struct layout *l, const char *file, struct removal *out)
+{
+	char path[LAYOUT_PATH * 2];
+	struct err e;
+
+	snprintf(path, sizeof path, "%s/%.255s", LAYOUT_LIFECYCLE, file);
+	if (fs_remove_tree(l->root_fd, path, &e) == 0)
+		strv_add(&out->purged, file);
+	else
+		strv_fmt(&out->left, "%s: %s", file, e.msg);
+}
+
+static int purge(const struct layout *l, const struct strv *identities, struct removal *out, struct err *e)
+{
+	AUTO(strv_done) struct strv files = STRV_INIT;
+	char identity[PEER_IDENTITY_MAX + 1];
+	struct peer_id id;
+	const char *what;
+
+	if (fs_list(l->root_fd, LAYOUT_LIFECYCLE, &files, e) < 0)
+		return -1;
+	for (size_t i = 0; i < files.n; i++) {
+		if (!layout_parse_state(files.v[i], &id, &what))
+			continue;
+		peer_identity(&id, identity);
+		if (strv_has(identities, identity))
+			purge_one(l, files.v[i], out);
+	}
+	return 0;
+}
+
+/* ---- the intent ---- */
+
+static int write_intent(const struct layout *l, const char *name, const struct strv *identities, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	auto_json struct json *j = json_object();
+	char path[LAYOUT_PATH];
+
+	if (fs_mkdirs(l->root_fd, LAYOUT_REMOVING, e) < 0)
+		return -1;
+	json_set_i64(j, "format", 1);
+	json_set_str(j, "personality", name);
+	json_set_strv(j, "identities", identities);
+	json_print(j, true, &b);
+	layout_removing(name, path);
+	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+}
+
+/* Record, files, intent, in this order: whatever is left of it is finished by whoever finds the intent. */
+static int carry_out(const struct layout *l, const char *name, const struct strv *identities, struct removal *out, struct err *e)
+{
+	char path[LAYOUT_PATH];
+	bool dropped;
+
+	if (registry_drop(l, name, &dropped, e) < 0 || purge(l, identities, out, e) < 0)
+		return -1;
+	layout_removing(name, path);
+	return fs_unlink(l->root_fd, path, e);
+}
+
+/* ---- remove ---- */
+
+static int end_one(const struct layout *l, const struct settings *s, const struct registry *r, const char *identity, struct err *e)
+{
+	struct apply_in in = {.layout = l, .settings = s, .registry = r, .trigger = TRIG_REMOVE, .lock_deadline_ms = clock_mono_ms() + LOCK_MS};
+	struct apply_outcome out;
+
+	if (peer_parse(identity, &in.id, e) < 0)
+		return -1;
+	return apply_peer(&in, &out, e);
+}
+
+static int refuse_live(const char *name, struct err *e)
+{
+	err_set(e, ERR_REFUSED, 0, "%s is live", name);
+	return err_hint(e, "`iapeer remove --force %s` ends it first", name);
+}
+
+/* Live ones are refused or ended; dead ones are put in order, so that a death is on record before its traces go. */
+static int end_all(const struct layout *l, const struct settings *s, const struct registry *r, const char *name,
+		   const struct strv *identities, bool force, struct err *e)
+{
+	const struct peer_record *p = registry_find(r, name);
+
+	for (size_t i = 0; i < identities->n; i++) {
+		struct observation o;
+
+		if (look(l, s, p, identities->v[i], &o, e) < 0)
+			return -1;
+		if (runs(&o) && !force)
+			return refuse_live(name, e);
+		if (o.has_session || o.canary_state != CANARY_NONE || runs(&o))
+			if (end_one(l, s, r, identities->v[i], e) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+static int remove_known(const struct layout *l, const struct settings *s, const struct registry *r, const char *name,
+			const struct strv *identities, struct removal *out, struct err *e)
+{
+	AUTO(locks_done) struct locks locks = {.n = 0};
+	const struct peer_record *p = registry_find(r, name);
+
+	if (lock_all(l, identities, "remove", &locks, e) < 0)
+		return -1;
+	for (size_t i = 0; i < identities->n; i++) {
+		struct observation o;
+		struct peer_id id;
+
+		/* Somebody may have woken it while we waited for the lock. */
+		if (look(l, s, p, identities->v[i], &o, e) < 0 || peer_parse(identities->v[i], &id, e) < 0)
+			return -1;
+		if (runs(&o))
+			return refuse_live(name, e);
+		out->undelivered += (int)queue_depth(l, &id);
+	}
+	if (write_intent(l, name, identities, e) < 0)
+		return -1;
+	return carry_out(l, name, identities, out, e);
+}
+
+int remove_peer(const struct layout *l, const struct settings *s, const char *name, bool force, struct removal *out, struct err *e)
+{
+	AUTO(registry_done) struct registry r = {.n = 0};
+	AUTO(strv_done) struct strv identities = STRV_INIT;
+	const struct peer_record *p;
+	int finished;
+
+	*out = (struct removal){.absent = false};
+	if (remove_finish(l, &finished, e) < 0 || registry_load(l, &r, e) < 0)
+		return -1;
+	p = registry_find(&r, name);
+	if (identities_of(l, p, name, &identities, e) < 0)
+		return -1;
+	out->absent = p == NULL;
+	if (p)
+		str_cut(out->cwd, sizeof out->cwd, p->cwd);
+	if (!p && identities.n == 0)
+		return 0;
+	if (end_all(l, s, &r, name, &identities, force, e) < 0)
+		return -1;
+	return remove_known(l, s, &r, name, &identities, out, e);
+}
+
+/* ---- unfinished removals, and what vanished by other hands ---- */
+
+static int finish_one(const struct layout *l, const char *name, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	AUTO(strv_done) struct strv identities = STRV_INIT;
+	AUTO(removal_done) struct removal done = {.absent = false};
+	AUTO(locks_done) struct locks locks = {.n = 0};
+	auto_json struct json *j = NULL;
+	char path[LAYOUT_PATH];
+
+	layout_removing(name, path);
+	if (fs_read(l->root_fd, path, &b, e) < 0)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	if (json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 || json_opt_strv(j, path, "identities", &identities, e) < 0)
+		return -1;
+	/* Whoever removes holds these locks while the intent is there: if they are free, nobody does any more. */
+	if (lock_all(l, &identities, "finish a removal", &locks, e) < 0)
+		return -1;
+	if (!fs_exists(l->root_fd, path))
+		return 0;
+	return carry_out(l, name, &identities, &done, e);
+}
+
+int remove_finish(const struct layout *l, int *out_n, struct err *e)
+{
+	AUTO(strv_done) struct strv names = STRV_INIT;
+
+	*out_n = 0;
+	if (fs_list(l->root_fd, LAYOUT_REMOVING, &names, e) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
+		if (!peer_name_valid(names.v[i]))
+			continue;
+		if (finish_one(l, names.v[i], e) < 0)
+			return err_wrap(e, "finish the removal of %s", names.v[i]);
+		++*out_n;
+	}
+	return 0;
+}
+
+static int trash_files(const struct layout *l, const struct strv *identities, const char *dir, int *out_n, struct err *e)
+{
+	AUTO(strv_done) struct strv files = STRV_INIT;
+	char identity[PEER_IDENTITY_MAX + 1], from[LAYOUT_PATH * 2], to[LAYOUT_PATH * 2];
+	struct peer_id id;
+	const char *what;
+
+	if (fs_list(l->root_fd, LAYOUT_LIFECYCLE, &files, e) < 0)
+		return -1;
+	for (size_t i = 0; i < files.n; i++) {
+		if (!layout_parse_state(files.v[i], &id, &what))
+			continue;
+		peer_identity(&id, identity);
+		if (!strv_has(identities, identity))
+			continue;
+		snprintf(from, sizeof from, "%s/%.255s", LAYOUT_LIFECYCLE, files.v[i]);
+		snprintf(to, sizeof to, "%s/%.255s", dir, files.v[i]);
+		if (fs_mkdirs(l->root_fd, dir, e) < 0 || fs_rename(l->root_fd, from, to, e) < 0)
+			return -1;
+		++*out_n;
+	}
+	return 0;
+}
+
+int trash_name(const struct layout *l, const char *name, int *out_n, struct err *e)
+{
+	AUTO(registry_done) struct registry r = {.n = 0};
+	AUTO(strv_done) struct strv identities = STRV_INIT;
+	AUTO(locks_done) struct locks locks = {.n = 0};
+	struct settings s;
+	char dir[LAYOUT_PATH];
+	int finished;
+
+	*out_n = 0;
+	if (remove_finish(l, &finished, e) < 0 || settings_load(l, &s, e) < 0 || registry_load(l, &r, e) < 0 ||
+	    identities_of(l, NULL, name, &identities, e) < 0)
+		return -1;
+	if (registry_find(&r, name) || identities.n == 0)
+		return 0;
+	/* A session of the earlier owner would be taken for the new one's. */
+	if (end_all(l, &s, &r, name, &identities, true, e) < 0 || lock_all(l, &identities, "create", &locks, e) < 0)
+		return -1;
+	snprintf(dir, sizeof dir, "%s/%s-%lld", LAYOUT_TRASH, name, (long long)clock_utc_ms());
+	return trash_files(l, &identities, dir, out_n, e);
+}

@@ -1,0 +1,216 @@
+/* The steps that put in order what has ended, and that end. */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/base/lock.h"
+#include "iapeer/base/log.h"
+#include "iapeer/base/str.h"
+#include "iapeer/launch/launch.h"
+#include "iapeer/launch/tmux.h"
+#include "iapeer/lifecycle/hook.h"
+#include "iapeer/lifecycle/marks.h"
+#include "iapeer/lifecycle/step.h"
+
+#include "iapeer/base/banned.h"
+
+#define END_MS     10000 /* for a whole end, all signals included */
+#define KEEPER_MS  300   /* the keeper records a death within a few milliseconds; it has the exact status */
+
+static const struct layout *layout_of(const struct step *s)
+{
+	return s->in->layout;
+}
+
+/* The socket of a server that is gone. If somebody listens there again, it is not ours to delete. */
+static int drop_socket(const char *socket, struct err *e)
+{
+	struct proc_ref server;
+	struct err none;
+
+	if (!socket[0] || tmux_server_of(socket, &server, &none) == 0 || none.code != ERR_NOT_FOUND)
+		return 0;
+	return fs_unlink(AT_FDCWD, socket, e);
+}
+
+int step_finish_ending(struct step *s, struct err *e)
+{
+	const struct canary *c = &s->seen.canary;
+
+	if (drop_socket(c->socket[0] ? c->socket : s->seen.session.socket, e) < 0)
+		return -1;
+	/* By the program's own end the session is a death of its own, noted when it is reaped; else it was parked or ended. */
+	if (strcmp(c->who, "hook") != 0) {
+		if (strcmp(c->why, "park") == 0 && mark_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED, e) < 0)
+			return -1;
+		if (session_drop(layout_of(s), &s->in->id, e) < 0)
+			return -1;
+	}
+	return canary_finish_ending(layout_of(s), s->identity, e);
+}
+
+int step_undo_ending(struct step *s, struct err *e)
+{
+	return canary_undo_ending(layout_of(s), s->identity, e);
+}
+
+static bool keeper_lives(const struct layout *l)
+{
+	struct err e;
+	pid_t pid;
+
+	return lock_holder(l->root_fd, LAYOUT_KEEPER_LOCK, &pid, NULL, 0, &e) == 0 && pid > 0;
+}
+
+/* A keeper that lives has the exact status and is about to record it: give it the moment that it needs. */
+static bool recorded_by_keeper(const struct step *s)
+{
+	int64_t until = clock_mono_ms() + KEEPER_MS;
+	enum canary_state state;
+	struct canary c;
+	struct err e;
+
+	while (keeper_lives(layout_of(s)) && clock_mono_ms() < until) {
+		if (canary_load(layout_of(s), s->identity, &state, &c, &e) == 0 &&
+		    (state != CANARY_ARMED || c.server.pid != s->seen.canary.server.pid))
+			return true;
+		poll(NULL, 0, 5);
+	}
+	return false;
+}
+
+int step_record_death(struct step *s, struct err *e)
+{
+	struct death d = {.canary = s->seen.canary, .late = true};
+
+	if (recorded_by_keeper(s))
+		return 0;
+	d.observed = plat_exit_status(d.canary.server, -1, &d.status);
+	return canary_record(layout_of(s), &d, 1, e);
+}
+
+/* Class and cause of an end that nobody asked for (SPEC 8, rule 7). */
+static void classify(const struct step *s, struct death_entry *d)
+{
+	const struct session *session = &s->seen.session;
+	struct canary c = {.server = session->server};
+	struct pane_exit x;
+	char boot[64];
+	struct err e;
+
+	d->woke_at_ms = session->woke_at_ms;
+	d->at_ms = clock_utc_ms();
+	if (pane_exit_load(layout_of(s), &s->in->id, &x, &e) == 0 && x.server_pid == session->server.pid) {
+		d->class = DEATH_SESSION_GONE;
+		d->at_ms = x.at_ms;
+		death_session_cause(x.status, x.signal, d->cause);
+		return;
+	}
+	d->class = DEATH_SERVER_DEAD;
+	str_cut(c.identity, sizeof c.identity, s->identity);
+	str_cut(c.boot_id, sizeof c.boot_id, session->boot_id);
+	canary_recorded_cause(layout_of(s), &c, d->cause);
+	if (!d->cause[0])
+		snprintf(d->cause, sizeof d->cause, "%s",
+			 plat_boot_id(boot, &e) == 0 && strcmp(boot, session->boot_id) != 0 ? "host-restart" : "unknown");
+}
+
+int step_reap_gone(struct step *s, struct err *e)
+{
+	struct death_entry d = {.at_ms = 0};
+
+	classify(s, &d);
+	if (s->seen.snap.stopped) {
+		/* It was to end anyway: tidied up and parked, no death (SPEC 8, rule 5). */
+		if (mark_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED, e) < 0)
+			return -1;
+	} else {
+		if (deaths_add(layout_of(s), &s->in->id, &d, e) < 0)
+			return -1;
+		step_journal(s, "death", death_class_word(d.class), NULL, d.cause);
+	}
+	if (drop_socket(s->seen.session.socket, e) < 0)
+		return -1;
+	return session_drop(layout_of(s), &s->in->id, e);
+}
+
+/* Begin (or go on with) a deliberate end: from here on the server's end is no death. */
+static int begin(struct step *s, const char *why, struct err *e)
+{
+	if (s->seen.canary_state == CANARY_ENDING)
+		return 0;
+	return canary_begin_ending(layout_of(s), s->identity, trigger_word(s->in->trigger), why, clock_utc_ms() + END_MS, e);
+}
+
+int step_finish_pane(struct step *s, struct err *e)
+{
+	struct hook_facts h = {.pane = s->seen.session.pane_id, .pane_pid = s->seen.session.pane.pid, .status = -1, .signal = -1};
+	struct tmux t = {.pane = ""};
+	struct err soft;
+
+	/* The hook is at work, most likely: it ends within a second. */
+	if (plat_exit_wait(s->seen.session.server, clock_mono_ms() + 1500))
+		return 0;
+	str_cut(t.socket, sizeof t.socket, s->seen.session.socket);
+	str_cut(t.pane, sizeof t.pane, s->seen.session.pane_id);
+	if (launch_tmux_bin(layout_of(s), s->in->settings, t.bin, &soft) < 0 ||
+	    tmux_dead_pane(&t, clock_mono_ms() + 2000, &h.status, &h.signal, &soft) < 0)
+		log_warn("apply", "%s", soft.msg);
+	if (hook_record(layout_of(s), &s->in->id, &h, s->seen.session.server, e) < 0)
+		return -1;
+	return launch_end(layout_of(s), s->in->settings, &s->seen.session, clock_mono_ms() + END_MS, e);
+}
+
+int step_end_leftover(struct step *s, struct err *e)
+{
+	char socket[LAYOUT_PATH];
+
+	if (begin(s, "end", e) < 0 || layout_socket(layout_of(s), &s->in->id, socket, e) < 0 ||
+	    launch_end_server(s->seen.leftover, socket, e) < 0)
+		return -1;
+	s->out->ended = true;
+	return canary_finish_ending(layout_of(s), s->identity, e);
+}
+
+/* *what runs: the session on record, else the server that the ending names. */
+static int end_it(struct step *s, struct err *e)
+{
+	if (s->seen.has_session)
+		return launch_end(layout_of(s), s->in->settings, &s->seen.session, clock_mono_ms() + END_MS, e);
+	if (s->seen.canary_state == CANARY_ENDING)
+		return launch_end_server(s->seen.canary.server, s->seen.canary.socket, e);
+	return 0;
+}
+
+int step_end(struct step *s, struct err *e)
+{
+	bool by_hook = s->seen.canary_state == CANARY_ENDING && strcmp(s->seen.canary.who, "hook") == 0;
+	bool parks = s->seen.canary_state == CANARY_ENDING && strcmp(s->seen.canary.why, "park") == 0;
+
+	if (by_hook && plat_exit_wait(s->seen.canary.server, clock_mono_ms() + 1500))
+		return 0; /* tmux did it: the next look tidies up */
+	if (begin(s, "end", e) < 0 || end_it(s, e) < 0)
+		return -1;
+	s->out->ended = true;
+	if (by_hook)
+		return 0;
+	if (parks && mark_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED, e) < 0)
+		return -1;
+	if (session_drop(layout_of(s), &s->in->id, e) < 0)
+		return -1;
+	return canary_finish_ending(layout_of(s), s->identity, e);
+}
+
+int step_park(struct step *s, struct err *e)
+{
+	if (begin(s, s->in->keep_parked || s->in->trigger != TRIG_STOP ? "park" : "end", e) < 0)
+		return -1;
+	if (mark_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED, e) < 0 || end_it(s, e) < 0 ||
+	    session_drop(layout_of(s), &s->in->id, e) < 0)
+		return -1;
+	s->out->ended = true;
+	return canary_finish_ending(layout_of(s), s->identity, e);
+}

@@ -1,0 +1,303 @@
+/* The steps that start, wait and deliver. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/journal.h"
+#include "iapeer/base/log.h"
+#include "iapeer/base/str.h"
+#include "iapeer/launch/launch.h"
+#include "iapeer/launch/pane.h"
+#include "iapeer/launch/ready.h"
+#include "iapeer/launch/tmux.h"
+#include "iapeer/lifecycle/marks.h"
+#include "iapeer/lifecycle/step.h"
+
+#include "iapeer/base/banned.h"
+
+static const struct layout *layout_of(const struct step *s)
+{
+	return s->in->layout;
+}
+
+static struct launch_in launch_of(const struct step *s)
+{
+	return (struct launch_in){.layout = s->in->layout,
+				  .settings = s->in->settings,
+				  .record = s->record,
+				  .profile = &s->profile,
+				  .manifest = &s->manifest,
+				  .id = s->in->id};
+}
+
+void step_look_program(struct step *s, struct err *why)
+{
+	AUTO(strv_done) struct strv env = STRV_INIT;
+	AUTO(strv_done) struct strv args = STRV_INIT;
+	struct launch_in in = launch_of(s);
+	char program[LAYOUT_PATH];
+
+	s->seen.snap.program_found = s->has_manifest && s->record && launch_environment(&in, &env, &args, why) == 0 &&
+				     manifest_program(&s->manifest, layout_of(s), &env, program, why) == 0;
+}
+
+/* ---- fresh or resume ---- */
+
+/* The message that wakes it: the head of its queue. */
+static void head_of(const struct step *s, struct queue_item *out)
+{
+	AUTO(strv_done) struct strv files = STRV_INIT;
+	struct err e;
+
+	if (queue_files(layout_of(s), &s->in->id, &files, &e) < 0 || files.n == 0)
+		return;
+	if (queue_read(layout_of(s), &s->in->id, files.v[0], out, &e) < 0)
+		log_warn("apply", "put aside: %s", e.msg);
+}
+
+static enum wake_by wake_by_of(const struct step *s)
+{
+	if (s->in->trigger == TRIG_RUN)
+		return WAKE_BY_RUN;
+	if (s->in->trigger == TRIG_NEW || s->seen.snap.new_eager)
+		return WAKE_BY_NEW;
+	return s->in->trigger == TRIG_ATTACH ? WAKE_BY_ATTACH : WAKE_BY_MESSAGE;
+}
+
+static void mode_of(const struct step *s, const struct queue_item *head, struct wake_mode *out)
+{
+	AUTO(strv_done) struct strv topics = STRV_INIT;
+	const struct death_ring *d = &s->seen.deaths;
+	struct wake_facts f = {.by = wake_by_of(s), .end = END_NEVER, .end_cause = ""};
+	struct err e;
+
+	f.fresh_next = mark_is_set(layout_of(s), &s->in->id, MARK_FRESH_NEXT);
+	f.ephemeral = s->profile.wake_policy == WAKE_EPHEMERAL;
+	f.resume_policy = s->profile.resume_policy;
+	f.telegram = s->profile.telegram || s->record->telegram;
+	if (d->n > 0) {
+		f.end = death_is_own(&d->v[d->n - 1]) ? END_OWN : END_OUTSIDE;
+		f.end_cause = d->v[d->n - 1].cause;
+	}
+	if (mark_is_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED))
+		f.end = END_PARKED;
+	f.ever_conversation = d->n > 0 || f.end == END_PARKED;
+	f.resumable = false; /* no runtime that can be driven today keeps conversations that we know by id */
+	f.topic_given = !str_empty(head->topic);
+	if (topics_load(layout_of(s), &s->in->id, &topics, &e) == 0)
+		f.topic_known = f.topic_given && strv_has(&topics, head->topic);
+	wake_decide(&f, out);
+}
+
+/* ---- start ---- */
+
+static int arm(const struct step *s, const struct session *session, struct err *e)
+{
+	struct canary c = {.server = session->server};
+
+	if (!s->in->settings->canary)
+		return 0;
+	str_cut(c.identity, sizeof c.identity, s->identity);
+	str_cut(c.boot_id, sizeof c.boot_id, session->boot_id);
+	str_cut(c.socket, sizeof c.socket, session->socket);
+	return canary_arm(layout_of(s), &c, e);
+}
+
+int step_arm(struct step *s, struct err *e)
+{
+	return arm(s, &s->seen.session, e);
+}
+
+static void journal_wake(const struct step *s, const struct session *session)
+{
+	struct journal j = {.dirfd = layout_of(s)->root_fd,
+			    .path = LAYOUT_LIFECYCLE_LOG,
+			    .max_bytes = s->in->settings->lifecycle_log_max_bytes,
+			    .keep = s->in->settings->lifecycle_log_keep};
+	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
+	struct err e;
+
+	logfmt_init(&line, clock_utc_ms());
+	logfmt_raw(&line, "ev", "wake");
+	logfmt_raw(&line, "identity", s->identity);
+	logfmt_raw(&line, "mode", session->mode);
+	logfmt_raw(&line, "cause", session->cause);
+	logfmt_i64(&line, "server_pid", session->server.pid);
+	if (journal_write(&j, &line, false, &e) < 0)
+		log_warn("apply", "lifecycle.log: %s", e.msg);
+}
+
+/* Wait for the program; what the marks asked for is done once it takes input, and not before. */
+static int make_ready(struct step *s, struct session *session, struct err *e)
+{
+	AUTO(pane_done) struct pane pane = PANE_INIT;
+	const struct settings *st = s->in->settings;
+	int64_t gate = st->boot_deadline_ms < st->ready_gate_ms ? st->boot_deadline_ms : st->ready_gate_ms;
+	const struct layout *l = layout_of(s);
+
+	if (pane_open(&pane, l, st, &s->manifest, session, e) < 0)
+		return -1;
+	pane.trust = s->profile.trust;
+	if (pane_wait_ready(&pane, clock_mono_ms() + gate, e) < 0) {
+		if (e->code != ERR_QUEUED)
+			return -1;
+		snprintf(s->out->waiting, sizeof s->out->waiting, "%.200s", e->msg);
+		return 1;
+	}
+	session->ready = true;
+	if (session_save(l, session, e) < 0)
+		return -1;
+	/* The topics belong to the conversation, and this one has just begun. */
+	if (strcmp(session->mode, "fresh") == 0 && topics_clear(l, &s->in->id, e) < 0)
+		return -1;
+	if (mark_clear(l, &s->in->id, MARK_IDLE_REAPED, e) < 0 || mark_clear(l, &s->in->id, MARK_NEW_EAGER, e) < 0)
+		return -1;
+	if ((str_starts(session->cause, "soft-reload") || str_starts(session->cause, "new") || str_starts(session->cause, "folder")) &&
+	    mark_clear(l, &s->in->id, MARK_FRESH_NEXT, e) < 0)
+		return -1;
+	journal_wake(s, session);
+	str_cut(s->out->mode, sizeof s->out->mode, session->mode);
+	str_cut(s->out->cause, sizeof s->out->cause, session->cause);
+	if (s->in->events.ready)
+		s->in->events.ready(s->in->events.arg);
+	return 0;
+}
+
+/* It did not come up: no half-started server is left, and what is gone is put in order by the next looks. */
+static int give_up(struct step *s, const struct session *session, struct err *e)
+{
+	struct err soft;
+
+	if (plat_proc_state(session->pane) == PROC_GONE)
+		return -1;
+	if (canary_begin_ending(layout_of(s), s->identity, "start", "end", clock_utc_ms() + 10000, &soft) < 0 ||
+	    launch_end(layout_of(s), s->in->settings, session, clock_mono_ms() + 10000, &soft) < 0 ||
+	    session_drop(layout_of(s), &s->in->id, &soft) < 0 || canary_finish_ending(layout_of(s), s->identity, &soft) < 0)
+		log_warn("apply", "%s", soft.msg);
+	(void)e;
+	return -1;
+}
+
+int step_start(struct step *s, struct err *e)
+{
+	AUTO(queue_item_done) struct queue_item head = {.kind = ITEM_MESSAGE};
+	struct launch_in in = launch_of(s);
+	struct wake_mode mode;
+	struct session session;
+	int rc;
+
+	head_of(s, &head);
+	mode_of(s, &head, &mode);
+	if (!mode.allowed)
+		return err_set(e, ERR_FAILED, 0, "there is no conversation to attach to");
+	in.resume = mode.resume;
+	in.cause = mode.cause;
+	if (launch_start(&in, clock_mono_ms() + 15000, &session, e) < 0)
+		return -1;
+	str_cut(session.woke_for, sizeof session.woke_for, head.id);
+	s->out->started = true;
+	/* Armed first: from here on no death goes unrecorded, even if we are killed before the session is on record. */
+	if (arm(s, &session, e) < 0 || session_save(layout_of(s), &session, e) < 0)
+		return give_up(s, &session, e);
+	rc = make_ready(s, &session, e);
+	return rc < 0 ? give_up(s, &session, e) : rc;
+}
+
+int step_ready(struct step *s, struct err *e)
+{
+	struct session session = s->seen.session;
+	int rc = make_ready(s, &session, e);
+
+	return rc < 0 ? give_up(s, &session, e) : rc;
+}
+
+int step_adopt(struct step *s, struct err *e)
+{
+	struct tmux_started facts = {.pane_id = ""};
+	struct session session = {.id = s->in->id, .woke_at_ms = clock_utc_ms(), .mode = "fresh", .cause = "adopted"};
+	struct tmux t = {.pane = ""};
+	struct err none;
+
+	if (layout_socket(layout_of(s), &s->in->id, session.socket, e) < 0 ||
+	    launch_tmux_bin(layout_of(s), s->in->settings, t.bin, e) < 0)
+		return -1;
+	str_cut(t.socket, sizeof t.socket, session.socket);
+	if (!s->has_manifest || tmux_session_facts(&t, s->identity, clock_mono_ms() + 5000, &facts, &none) < 0)
+		return step_end_leftover(s, e); /* no session of that name in it: nothing to adopt */
+	session.server = facts.server;
+	session.pane = facts.pane;
+	str_cut(session.pane_id, sizeof session.pane_id, facts.pane_id);
+	str_cut(session.pane_tty, sizeof session.pane_tty, facts.pane_tty);
+	if (s->record)
+		str_cut(session.cwd, sizeof session.cwd, s->record->cwd);
+	if (plat_boot_id(session.boot_id, e) < 0 || arm(s, &session, e) < 0)
+		return -1;
+	return session_save(layout_of(s), &session, e);
+}
+
+/* ---- deliver ---- */
+
+static struct deliver_in deliver_of(const struct step *s, struct pane *pane)
+{
+	return (struct deliver_in){.layout = s->in->layout,
+				   .manifest = &s->manifest,
+				   .profile = &s->profile,
+				   .session = &s->seen.session,
+				   .pane = pane,
+				   .on_receipt = s->in->events.receipt,
+				   .arg = s->in->events.arg};
+}
+
+int step_settle(struct step *s, struct err *e)
+{
+	AUTO(pane_done) struct pane pane = PANE_INIT;
+	bool live = s->seen.snap.session == SESSION_LIVE;
+	struct deliver_in in;
+
+	if (live && pane_open(&pane, layout_of(s), s->in->settings, &s->manifest, &s->seen.session, e) < 0)
+		return -1;
+	in = deliver_of(s, live ? &pane : NULL);
+	return deliver_settle(&in, &s->in->id, e);
+}
+
+int step_deliver(struct step *s, struct err *e)
+{
+	AUTO(pane_done) struct pane pane = PANE_INIT;
+	struct deliver_in in = deliver_of(s, &pane);
+	struct deliver_out out;
+	int rc;
+
+	if (pane_open(&pane, layout_of(s), s->in->settings, &s->manifest, &s->seen.session, e) < 0)
+		return -1;
+	rc = deliver_queue(&in, &out, e);
+	str_cut(s->out->waiting, sizeof s->out->waiting, out.waiting);
+	str_cut(s->turn_id, sizeof s->turn_id, out.turn_id);
+	s->turn_offset = out.turn_offset;
+	s->turn_until_ms = out.turn_until_ms;
+	if (rc < 0)
+		return pane_ended(&pane) ? 0 : -1; /* it ended under our hands: the next look finds out how */
+	return out.waiting[0] || out.turn_id[0] ? 1 : 0;
+}
+
+int step_turn(struct step *s, struct err *e)
+{
+	AUTO(pane_done) struct pane pane = PANE_INIT;
+	AUTO(buf_done) struct buf answer = BUF_INIT(CAP_ANSWER);
+	int64_t left = s->turn_until_ms - clock_utc_ms();
+	bool ended;
+
+	if (left < 0 || left > INT64_C(24) * 3600 * 1000)
+		left = 0; /* the clock jumped, or nobody waits any more */
+	if (pane_open(&pane, layout_of(s), s->in->settings, &s->manifest, &s->seen.session, e) < 0)
+		return -1;
+	ended = paste_turn(&pane, s->turn_offset, clock_mono_ms() + left, &answer, e) == 0;
+	if (!ended)
+		log_info("apply", "identity=%s turn of %s: %s", s->identity, s->turn_id, e->msg);
+	if (ended && deliver_turn_ended(layout_of(s), &s->in->id, s->turn_id, buf_cstr(&answer), e) < 0)
+		return -1;
+	if (s->in->events.receipt)
+		s->in->events.receipt(s->turn_id, s->in->events.arg);
+	s->turn_id[0] = '\0';
+	return 0;
+}

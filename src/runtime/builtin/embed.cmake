@@ -1,0 +1,12 @@
+# Writes OUT: the built-in runtime manifests as C arrays, one row a file (see runtime/builtin.h).
+set(body "#include \"iapeer/runtime/builtin.h\"\n")
+set(rows "")
+foreach(f ${FILES})
+  get_filename_component(name ${f} NAME_WE)
+  file(READ ${f} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND body "static const unsigned char m_${name}[] = {${bytes}0};\n")
+  string(APPEND rows "\t{\"${name}\", (const char *)m_${name}, sizeof m_${name} - 1},\n")
+endforeach()
+string(APPEND body "const struct builtin_manifest builtin_manifests[] = {\n${rows}\t{0, 0, 0},\n};\n")
+file(WRITE ${OUT} "${body}")

@@ -1,0 +1,281 @@
+#include "iapeer/supervise/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "iapeer/base/build.h"
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/base/lock.h"
+#include "iapeer/base/log.h"
+#include "iapeer/base/proc.h"
+#include "iapeer/base/str.h"
+#include "iapeer/registry/settings.h"
+
+#include "iapeer/base/banned.h"
+
+void keeper_close(struct keeper_link *k)
+{
+	if (k->fd >= 0)
+		close(k->fd);
+	k->fd = -1;
+}
+
+int keeper_pid(const struct layout *l, pid_t *out, struct err *e)
+{
+	char what[64];
+
+	return lock_holder(l->root_fd, LAYOUT_KEEPER_LOCK, out, what, sizeof what, e);
+}
+
+static int connect_once(const struct layout *l, int *out_fd, struct err *e)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char path[LAYOUT_PATH];
+	auto_fd int fd = -1;
+	uid_t uid;
+	pid_t pid;
+
+	if (layout_control_socket(l, path, e) < 0)
+		return -1;
+	if (!str_put(addr.sun_path, sizeof addr.sun_path, path))
+		return err_set(e, ERR_REFUSED, ENAMETOOLONG, "control socket %s", path);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (fd < 0)
+		return err_set(e, ERR_FAILED, errno, "make a socket");
+	if (connect(fd, (const struct sockaddr *)&addr, sizeof addr) < 0)
+		return err_set(e, errno == ENOENT || errno == ECONNREFUSED ? ERR_NOT_FOUND : ERR_FAILED, errno, "reach the keeper");
+	if (plat_peer(fd, &uid, &pid, e) < 0)
+		return -1;
+	if (uid != geteuid())
+		return err_set(e, ERR_REFUSED, 0, "the control socket is served by user %ld, not by us", (long)uid);
+	*out_fd = take_fd(&fd);
+	return 0;
+}
+
+/* Start one, and wait until it says that it listens (or ends: another was quicker). */
+static int start_keeper(int64_t deadline_ms, struct err *e)
+{
+	char exe[LAYOUT_PATH], name[] = "iapeer", verb[] = "supervise", demand[] = "--on-demand", ready[] = "--ready-fd=3";
+	char *argv[] = {name, verb, demand, ready, NULL};
+	int ends[2] = {-1, -1};
+	int64_t left;
+	pid_t pid;
+
+	if (plat_self_exe(exe, sizeof exe, e) < 0 || plat_pipe(ends, e) < 0)
+		return -1;
+	auto_fd int in = ends[0];
+	auto_fd int out = ends[1];
+	if (proc_detach(exe, argv, out, &pid, e) < 0)
+		return err_wrap(e, "start the keeper");
+	close(take_fd(&out));
+	left = deadline_ms - clock_mono_ms();
+	struct pollfd p = {.fd = in, .events = POLLIN};
+	if (poll(&p, 1, left > 0 ? (int)left : 0) <= 0)
+		return err_set(e, ERR_TIMEOUT, 0, "the keeper did not start in time");
+	return 0;
+}
+
+static int send_line(int fd, const struct json *request, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_LINE);
+
+	json_print(request, false, &b);
+	if (!str_ends(buf_cstr(&b), "\n"))
+		buf_chr(&b, '\n');
+	if (buf_check(&b, "request", e) < 0)
+		return -1;
+	if (fs_write_all(fd, b.p, b.len, e) < 0)
+		return err_set(e, ERR_NOT_FOUND, 0, "the keeper went away");
+	return 0;
+}
+
+static int read_line(int fd, int64_t deadline_ms, struct buf *out, struct err *e)
+{
+	char chunk[4096];
+
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		int64_t left = deadline_ms - clock_mono_ms();
+		ssize_t n;
+
+		if (left <= 0)
+			return err_set(e, ERR_TIMEOUT, 0, "the keeper did not answer in time");
+		if (poll(&p, 1, left > 3600000 ? 3600000 : (int)left) <= 0)
+			continue;
+		n = read(fd, chunk, sizeof chunk);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_set(e, ERR_NOT_FOUND, 0, "the keeper went away");
+		buf_add(out, chunk, (size_t)n);
+		if (buf_check(out, "answer", e) < 0)
+			return -1;
+		if (memchr(chunk, '\n', (size_t)n))
+			return 0;
+	}
+}
+
+int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadline_ms, struct json **out_reply, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_LINE);
+	auto_json struct json *j = NULL;
+	const struct json *error;
+	const char *text;
+
+	if (send_line(k->fd, request, e) < 0 || read_line(k->fd, deadline_ms, &b, e) < 0)
+		return -1;
+	if (json_parse(buf_cstr(&b), strcspn(buf_cstr(&b), "\n"), "the keeper's answer", &j, e) < 0)
+		return -1;
+	error = json_get(j, "error");
+	if (error) {
+		text = json_text(json_get(error, "message"));
+		err_set(e, err_from_word(json_text(json_get(error, "code"))), 0, "%s", text ? text : "failed");
+		text = json_text(json_get(error, "hint"));
+		return text ? err_hint(e, "%s", text) : -1;
+	}
+	*out_reply = j;
+	j = NULL;
+	return 0;
+}
+
+/* The build that <root>/bin/iapeer names is the one that should keep: an older keeper is asked to hand over to it. */
+static bool installed_build(const struct layout *l)
+{
+	char link[LAYOUT_PATH], target[LAYOUT_PATH], self[LAYOUT_PATH];
+	struct err e;
+
+	(void)link;
+	return fs_readlink(l->root_fd, LAYOUT_BINARY, target, sizeof target, &e) == 0 && plat_self_exe(self, sizeof self, &e) == 0 &&
+	       strcmp(target, self) == 0;
+}
+
+/* 1: it left, connect again. 0: it is fine. */
+static int greet(const struct layout *l, struct keeper_link *k, int64_t deadline_ms, struct err *e)
+{
+	auto_json struct json *ask = json_object();
+	auto_json struct json *reply = NULL;
+	auto_json struct json *leave = json_object();
+	auto_json struct json *left = NULL;
+	struct settings mine;
+	char text[512];
+	const char *build, *theirs;
+
+	json_set_str(ask, "op", "hello");
+	if (keeper_ask(k, ask, deadline_ms, &reply, e) < 0)
+		return -1;
+	build = json_text(json_get(reply, "build"));
+	if (build && strcmp(build, build_id) != 0 && installed_build(l)) {
+		log_warn("client", "the keeper is build %s, this is %s: it hands over", build, build_id);
+		json_set_str(leave, "op", "leave");
+		return keeper_ask(k, leave, deadline_ms, &left, e) < 0 && e->code != ERR_NOT_FOUND ? -1 : 1;
+	}
+	theirs = json_text(json_get(reply, "settings"));
+	if (settings_load(l, &mine, e) < 0)
+		return -1;
+	settings_text(&mine, text, sizeof text);
+	if (theirs && strcmp(theirs, text) != 0)
+		log_warn("client", "the keeper runs with other settings than this command has: it has [%s], here [%s]", theirs, text);
+	return 0;
+}
+
+int keeper_connect(const struct layout *l, bool start, int64_t deadline_ms, struct keeper_link *out, struct err *e)
+{
+	int rc;
+
+	for (;;) {
+		AUTO(keeper_close) struct keeper_link k = KEEPER_LINK_INIT;
+
+		if (connect_once(l, &k.fd, e) == 0) {
+			rc = start ? greet(l, &k, deadline_ms, e) : 0;
+			if (rc == 0) {
+				out->fd = take_fd(&k.fd);
+				return 0;
+			}
+			if (rc < 0 && e->code != ERR_NOT_FOUND)
+				return -1;
+		} else if (e->code != ERR_NOT_FOUND || !start) {
+			return -1;
+		} else if (start_keeper(deadline_ms, e) < 0) {
+			return -1;
+		}
+		if (clock_mono_ms() >= deadline_ms)
+			return err_set(e, ERR_TIMEOUT, 0, "no keeper answers");
+		poll(NULL, 0, 5); /* it leaves, or another command's keeper is about to listen */
+	}
+}
+
+int keeper_ensure(const struct layout *l, int64_t deadline_ms, struct err *e)
+{
+	AUTO(keeper_close) struct keeper_link k = KEEPER_LINK_INIT;
+
+	return keeper_connect(l, true, deadline_ms, &k, e);
+}
+
+/* Ask until somebody answers: what is asked stands on disk, so a keeper that dies is only a reason to ask the next one. */
+static int ask_on(const struct layout *l, struct json *request, int64_t deadline_ms, struct json **out_reply, struct err *e)
+{
+	for (;;) {
+		AUTO(keeper_close) struct keeper_link k = KEEPER_LINK_INIT;
+		int64_t left = deadline_ms - clock_mono_ms();
+
+		if (left <= 0)
+			return err_set(e, ERR_TIMEOUT, 0, "no keeper answers");
+		json_set_i64(request, "timeout_ms", left);
+		/* A little longer than we asked it to wait: its answer says why, ours could not. */
+		if (keeper_connect(l, true, deadline_ms + 2000, &k, e) == 0 &&
+		    keeper_ask(&k, request, deadline_ms + 2000, out_reply, e) == 0)
+			return 0;
+		if (e->code != ERR_NOT_FOUND)
+			return -1;
+		poll(NULL, 0, 10);
+	}
+}
+
+int keeper_deliver(const struct layout *l, const struct peer_id *id, const char *message_id, bool turn, int64_t deadline_ms,
+		   char *out_reason, size_t size, struct err *e)
+{
+	auto_json struct json *ask = json_object();
+	auto_json struct json *reply = NULL;
+	char identity[PEER_IDENTITY_MAX + 1];
+	const char *reason;
+	bool done = false;
+
+	peer_identity(id, identity);
+	json_set_str(ask, "op", "deliver");
+	json_set_str(ask, "identity", identity);
+	json_set_str(ask, "id", message_id);
+	json_set_bool(ask, "turn", turn);
+	if (size)
+		out_reason[0] = '\0';
+	if (ask_on(l, ask, deadline_ms, &reply, e) < 0)
+		return -1;
+	reason = json_text(json_get(reply, "reason"));
+	if (json_opt_bool(reply, "answer", "done", &done, e) < 0)
+		return -1;
+	if (done)
+		return 0;
+	if (size)
+		str_cut(out_reason, size, reason ? reason : "");
+	return err_set(e, ERR_TIMEOUT, 0, "%s", reason ? reason : "not delivered in time");
+}
+
+int keeper_apply(const struct layout *l, const struct peer_id *id, const char *trigger, int64_t deadline_ms, struct json **out_reply,
+		 struct err *e)
+{
+	auto_json struct json *ask = json_object();
+	char identity[PEER_IDENTITY_MAX + 1];
+
+	peer_identity(id, identity);
+	json_set_str(ask, "op", "apply");
+	json_set_str(ask, "identity", identity);
+	json_set_str(ask, "trigger", trigger);
+	return ask_on(l, ask, deadline_ms, out_reply, e);
+}

@@ -1,0 +1,115 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/log.h"
+#include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
+#include "iapeer/supervise/keeper.h"
+
+#include "iapeer/base/banned.h"
+
+/* A file of the state folder came, went or changed. Whoever wrote it usually asks by the socket a moment later; if he was killed
+ * in between, this is how it is carried out all the same. */
+static void on_state(uv_fs_event_t *h, const char *name, int events, int status)
+{
+	struct keeper *k = h->data;
+	char identity[PEER_IDENTITY_MAX + 1];
+	struct peer_id id;
+	const char *what;
+
+	(void)events;
+	if (status < 0 || !name) {
+		keeper_scan(k);
+		return;
+	}
+	if (str_ends(name, ".canary") && strlen(name) < 128) {
+		char any[128];
+
+		snprintf(any, sizeof any, "%.*s", (int)(strlen(name) - strlen(".canary")), name);
+		keeper_watch(k, any);
+		return;
+	}
+	if (!layout_parse_state(name, &id, &what))
+		return;
+	peer_identity(&id, identity);
+	if (strcmp(what, "queue") == 0 || strcmp(what, "new-eager") == 0 || strcmp(what, "stopped") == 0)
+		keeper_look(k, identity, clock_mono_ms() + 50);
+}
+
+int keeper_watch_files(struct keeper *k, struct err *e)
+{
+	char dir[LAYOUT_PATH];
+	int rc;
+
+	if (layout_abs(k->layout, LAYOUT_LIFECYCLE, dir, e) < 0)
+		return -1;
+	uv_fs_event_init(&k->loop, &k->state_events);
+	uv_fs_event_init(&k->loop, &k->log_events);
+	k->state_events.data = k->log_events.data = k;
+	rc = uv_fs_event_start(&k->state_events, on_state, dir, 0);
+	return rc < 0 ? err_set(e, ERR_FAILED, -rc, "watch %s", dir) : 0;
+}
+
+struct waiting *keeper_waiting(struct keeper *k, const char *identity)
+{
+	for (struct waiting *w = k->waiting; w; w = w->next)
+		if (strcmp(w->identity, identity) == 0)
+			return w;
+	return NULL;
+}
+
+/* Output in a pane whose message waits: perhaps the draft was sent, the question answered. */
+static void on_log(uv_fs_event_t *h, const char *name, int events, int status)
+{
+	struct keeper *k = h->data;
+	char identity[PEER_IDENTITY_MAX + 1];
+	struct waiting *w;
+
+	(void)events;
+	if (status < 0 || !name || !str_ends(name, ".log") || strlen(name) - 4 >= sizeof identity)
+		return;
+	snprintf(identity, sizeof identity, "%.*s", (int)(strlen(name) - 4), name);
+	w = keeper_waiting(k, identity);
+	if (w)
+		keeper_want(k, identity, TRIG_MESSAGE, false, clock_mono_ms() + 200);
+}
+
+void keeper_watch_logs(struct keeper *k, bool on)
+{
+	char dir[LAYOUT_PATH];
+	struct err e;
+
+	if (on == k->log_events_on || layout_abs(k->layout, LAYOUT_PANE_LOGS, dir, &e) < 0)
+		return;
+	if (on && uv_fs_event_start(&k->log_events, on_log, dir, 0) < 0)
+		return; /* the back-off timer looks again anyway */
+	if (!on)
+		uv_fs_event_stop(&k->log_events);
+	k->log_events_on = on;
+}
+
+void keeper_set_waiting(struct keeper *k, const char *identity, const char *reason)
+{
+	struct waiting **p = &k->waiting, *w;
+
+	while (*p && strcmp((*p)->identity, identity) != 0)
+		p = &(*p)->next;
+	w = *p;
+	if (!reason[0] && w) {
+		*p = w->next;
+		free(w);
+	} else if (reason[0] && !w) {
+		w = xcalloc(1, sizeof *w);
+		str_cut(w->identity, sizeof w->identity, identity);
+		w->backoff_ms = 250;
+		w->next = k->waiting;
+		k->waiting = w;
+	}
+	if (reason[0]) {
+		str_cut(w->reason, sizeof w->reason, reason);
+		w->backoff_ms = w->backoff_ms * 2 > 30000 ? 30000 : w->backoff_ms * 2;
+	}
+	keeper_watch_logs(k, k->waiting != NULL);
+}

@@ -1,0 +1,340 @@
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "iapeer/base/build.h"
+#include "iapeer/base/clock.h"
+#include "iapeer/base/log.h"
+#include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
+#include "iapeer/delivery/receipt.h"
+#include "iapeer/supervise/keeper.h"
+
+#include "iapeer/base/banned.h"
+
+#define BACKLOG 128
+#define LONGEST_WAIT_MS (INT64_C(24) * 3600 * 1000)
+
+static void release(uv_handle_t *h)
+{
+	struct conn *c = h->data;
+
+	if (--c->open_handles > 0)
+		return;
+	buf_done(&c->in);
+	free(c);
+}
+
+static void hang_up(struct conn *c)
+{
+	struct keeper *k = c->k;
+
+	if (c->closing)
+		return;
+	c->closing = true;
+	for (struct conn **p = &k->conns; *p; p = &(*p)->next)
+		if (*p == c) {
+			*p = c->next;
+			break;
+		}
+	uv_close((uv_handle_t *)&c->pipe, release);
+	uv_close((uv_handle_t *)&c->timer, release);
+	keeper_consider_leaving(k);
+}
+
+/* ---- answers ---- */
+
+struct reply {
+	uv_write_t req;
+	struct buf b;
+};
+
+static void written(uv_write_t *req, int status)
+{
+	struct reply *r = req->data;
+
+	(void)status; /* he is gone: his request is on disk */
+	buf_done(&r->b);
+	free(r);
+}
+
+static void answer(struct conn *c, const struct json *j)
+{
+	struct reply *r = xcalloc(1, sizeof *r);
+	uv_buf_t out;
+
+	c->waits = CONN_IDLE;
+	uv_timer_stop(&c->timer);
+	r->b = (struct buf)BUF_INIT(CAP_LINE);
+	json_print(j, false, &r->b);
+	if (!str_ends(buf_cstr(&r->b), "\n"))
+		buf_chr(&r->b, '\n');
+	out = uv_buf_init(r->b.p, (unsigned)r->b.len);
+	r->req.data = r;
+	if (c->closing || uv_write(&r->req, (uv_stream_t *)&c->pipe, &out, 1, written) < 0) {
+		buf_done(&r->b);
+		free(r);
+	}
+}
+
+static void refuse(struct conn *c, enum err_code code, const char *message)
+{
+	auto_json struct json *j = json_object();
+	struct json *error = json_set(j, "error", json_object());
+
+	json_set_bool(j, "ok", false);
+	json_set_str(error, "code", err_word(code));
+	json_set_str(error, "message", message);
+	answer(c, j);
+}
+
+static void answer_deliver(struct conn *c, bool done, bool final, const char *reason)
+{
+	auto_json struct json *j = json_object();
+
+	json_set_bool(j, "ok", true);
+	json_set_bool(j, "done", done);
+	json_set_bool(j, "final", final);
+	json_set_str_opt(j, "reason", reason);
+	answer(c, j);
+}
+
+/* Has what this connection waits for happened? The receipt on disk decides, not what we were told. */
+static bool reached(struct conn *c)
+{
+	AUTO(receipt_done) struct receipt r = {.rung = RUNG_NONE};
+	struct peer_id id;
+	struct err e;
+
+	if (peer_parse(c->identity, &id, &e) < 0 || receipt_load(c->k->layout, &id, c->message_id, &r, &e) < 0)
+		return false;
+	return !c->turn || r.turn_ended || r.status != DELIVERY_DELIVERED;
+}
+
+void keeper_receipt(struct keeper *k, const char *identity, const char *message_id)
+{
+	for (struct conn *c = k->conns, *next; c; c = next) {
+		next = c->next;
+		if (c->waits == CONN_DELIVER && strcmp(c->identity, identity) == 0 && strcmp(c->message_id, message_id) == 0 && reached(c))
+			answer_deliver(c, true, true, "");
+	}
+}
+
+static void answer_apply(struct conn *c, const struct json *reply)
+{
+	auto_json struct json *j = reply ? json_copy(reply) : NULL;
+
+	if (!j) {
+		refuse(c, ERR_FAILED, "its worker died; it is tried again");
+		return;
+	}
+	json_set_bool(j, "ok", json_get(j, "error") == NULL);
+	answer(c, j);
+}
+
+void keeper_outcome(struct keeper *k, const char *identity, enum trigger t, const struct json *reply, const char *reason, bool final)
+{
+	for (struct conn *c = k->conns, *next; c; c = next) {
+		next = c->next;
+		if (strcmp(c->identity, identity) != 0)
+			continue;
+		if (c->waits == CONN_DELIVER && reached(c))
+			answer_deliver(c, true, true, "");
+		else if (c->waits == CONN_DELIVER && final)
+			answer_deliver(c, false, true, reason);
+		else if (c->waits == CONN_APPLY && c->trigger == t && reply)
+			answer_apply(c, reply);
+	}
+}
+
+/* ---- requests ---- */
+
+static void on_wait_over(uv_timer_t *t)
+{
+	struct conn *c = t->data;
+	struct waiting *w = keeper_waiting(c->k, c->identity);
+
+	if (c->waits == CONN_DELIVER)
+		answer_deliver(c, reached(c), false, w ? w->reason : "it is not ready yet");
+	else
+		refuse(c, ERR_TIMEOUT, w ? w->reason : "not ready in time");
+}
+
+static int take_wait(struct conn *c, const struct json *j, struct err *e)
+{
+	int64_t ms = 60000;
+	struct peer_id id;
+
+	if (json_req_str(j, "request", "identity", c->identity, sizeof c->identity, e) < 0 || peer_parse(c->identity, &id, e) < 0 ||
+	    json_opt_i64(j, "request", "timeout_ms", 0, LONGEST_WAIT_MS, &ms, e) < 0)
+		return -1;
+	uv_timer_start(&c->timer, on_wait_over, (uint64_t)ms, 0);
+	return 0;
+}
+
+static int op_deliver(struct conn *c, const struct json *j, struct err *e)
+{
+	c->turn = false;
+	if (json_req_str(j, "request", "id", c->message_id, sizeof c->message_id, e) < 0 ||
+	    json_opt_bool(j, "request", "turn", &c->turn, e) < 0 || take_wait(c, j, e) < 0)
+		return -1;
+	c->waits = CONN_DELIVER;
+	if (reached(c)) {
+		answer_deliver(c, true, true, "");
+		return 0;
+	}
+	keeper_want(c->k, c->identity, TRIG_MESSAGE, true, 0);
+	return 0;
+}
+
+static int op_apply(struct conn *c, const struct json *j, struct err *e)
+{
+	char word[16] = "";
+
+	if (json_req_str(j, "request", "trigger", word, sizeof word, e) < 0)
+		return -1;
+	if (!trigger_parse(word, &c->trigger) || c->trigger == TRIG_STOP || c->trigger == TRIG_REMOVE)
+		return err_set(e, ERR_USAGE, 0, "no trigger %s", word);
+	if (take_wait(c, j, e) < 0)
+		return -1;
+	c->waits = CONN_APPLY;
+	keeper_want(c->k, c->identity, c->trigger, true, 0);
+	return 0;
+}
+
+static int op_hello(struct conn *c)
+{
+	auto_json struct json *j = json_object();
+	char text[512];
+
+	settings_text(&c->k->settings, text, sizeof text);
+	json_set_bool(j, "ok", true);
+	json_set_str(j, "build", build_id);
+	json_set_str(j, "version", build_version);
+	json_set_i64(j, "pid", getpid());
+	json_set_str(j, "settings", text);
+	answer(c, j);
+	return 0;
+}
+
+static void obey(struct conn *c, const char *line, size_t len)
+{
+	auto_json struct json *j = NULL;
+	char op[16] = "";
+	struct err e = ERR_INIT;
+	int rc = -1;
+
+	if (json_parse(line, len, "request", &j, &e) < 0 || json_req_str(j, "request", "op", op, sizeof op, &e) < 0) {
+		refuse(c, ERR_USAGE, e.msg);
+		return;
+	}
+	if (strcmp(op, "hello") == 0)
+		rc = op_hello(c);
+	else if (strcmp(op, "deliver") == 0)
+		rc = op_deliver(c, j, &e);
+	else if (strcmp(op, "apply") == 0)
+		rc = op_apply(c, j, &e);
+	else if (strcmp(op, "leave") == 0) {
+		auto_json struct json *ok = json_object();
+
+		json_set_bool(ok, "ok", true);
+		answer(c, ok);
+		log_info("server", "asked to leave");
+		keeper_leave(c->k);
+		return;
+	} else
+		err_set(&e, ERR_USAGE, 0, "no request %s", op);
+	if (rc < 0)
+		refuse(c, e.code, e.msg);
+}
+
+static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *b)
+{
+	(void)h;
+	(void)hint;
+	b->base = xmalloc(4096);
+	b->len = 4096;
+}
+
+static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
+{
+	struct conn *c = s->data;
+	char *nl;
+
+	if (n > 0)
+		buf_add(&c->in, b->base, (size_t)n);
+	free(b->base);
+	if (n < 0 || c->in.failed) {
+		/* Perhaps he was killed between his writing to disk and his asking: look for what he left, a little later. */
+		uv_timer_start(&c->k->rescan_timer, c->k->rescan_timer.timer_cb, 200, 0);
+		hang_up(c);
+		return;
+	}
+	while (!c->closing && c->in.len > 0 && (nl = memchr(c->in.p, '\n', c->in.len)) != NULL) {
+		size_t len = (size_t)(nl - c->in.p);
+
+		obey(c, c->in.p, len);
+		buf_drop(&c->in, len + 1);
+	}
+}
+
+static void on_connect(uv_stream_t *server, int status)
+{
+	struct keeper *k = server->data;
+	struct conn *c;
+	uv_os_fd_t fd;
+	struct err e;
+	uid_t uid = 0;
+	pid_t pid;
+
+	if (status < 0 || k->leaving)
+		return;
+	c = xcalloc(1, sizeof *c);
+	c->k = k;
+	c->in = (struct buf)BUF_INIT(CAP_LINE);
+	c->open_handles = 2;
+	uv_pipe_init(&k->loop, &c->pipe, 0);
+	uv_timer_init(&k->loop, &c->timer);
+	c->pipe.data = c->timer.data = c;
+	c->next = k->conns;
+	k->conns = c;
+	if (uv_accept(server, (uv_stream_t *)&c->pipe) < 0 || uv_fileno((uv_handle_t *)&c->pipe, &fd) < 0 ||
+	    plat_peer(fd, &uid, &pid, &e) < 0 || uid != geteuid()) {
+		log_warn("server", "connection of user %ld refused", (long)uid);
+		hang_up(c);
+		return;
+	}
+	uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+}
+
+int keeper_listen(struct keeper *k, struct err *e)
+{
+	mode_t old;
+	int rc;
+
+	if (layout_control_socket(k->layout, k->socket, e) < 0)
+		return -1;
+	/* We hold the keeper's lock: whatever is at that path is a dead one's. */
+	if (unlink(k->socket) < 0 && access(k->socket, F_OK) == 0)
+		return err_set(e, ERR_FAILED, 0, "the control socket %s cannot be replaced", k->socket);
+	uv_pipe_init(&k->loop, &k->listener, 0);
+	k->listener.data = k;
+	old = umask(0177);
+	rc = uv_pipe_bind(&k->listener, k->socket);
+	umask(old);
+	if (rc == 0)
+		rc = uv_listen((uv_stream_t *)&k->listener, BACKLOG, on_connect);
+	return rc < 0 ? err_set(e, ERR_FAILED, -rc, "listen on %s", k->socket) : 0;
+}
+
+/* libuv unlinks the socket when the listener is closed; we still hold the lock then, so it is ours. */
+void keeper_hear_no_more(struct keeper *k)
+{
+	if (!uv_is_closing((uv_handle_t *)&k->listener))
+		uv_close((uv_handle_t *)&k->listener, NULL);
+	for (struct conn *c = k->conns, *next; c; c = next) {
+		next = c->next;
+		hang_up(c);
+	}
+}

@@ -1,0 +1,218 @@
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/log.h"
+#include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
+#include "iapeer/supervise/keeper.h"
+
+#include "iapeer/base/banned.h"
+
+#define STATUS_TRIES 15 /* a non-child's status appears when its own parent has reaped it */
+#define STATUS_MS    20
+#define BATCH        256
+
+static void on_deaths(uv_timer_t *t)
+{
+	keeper_settle_deaths(t->data);
+}
+
+static void freed(uv_handle_t *h)
+{
+	struct watched *w = h->data;
+
+	if (w->fd >= 0)
+		close(w->fd);
+	free(w);
+}
+
+static void forget(struct keeper *k, struct watched *w)
+{
+	for (struct watched **p = &k->watched; *p; p = &(*p)->next)
+		if (*p == w) {
+			*p = w->next;
+			break;
+		}
+	if (w->fd >= 0) {
+		uv_close((uv_handle_t *)&w->poll, freed);
+		return;
+	}
+	free(w);
+}
+
+static void on_exit_fd(uv_poll_t *poll, int status, int events)
+{
+	struct watched *w = poll->data;
+
+	(void)status;
+	(void)events;
+	uv_poll_stop(poll);
+	w->dying = true;
+	/* The next turn of the loop: what died in the same instant is recorded as one event. */
+	uv_timer_start(&w->k->death_timer, on_deaths, 0, 0);
+}
+
+static struct watched *find(struct keeper *k, const char *identity)
+{
+	for (struct watched *w = k->watched; w; w = w->next)
+		if (strcmp(w->canary.identity, identity) == 0)
+			return w;
+	return NULL;
+}
+
+static void begin(struct keeper *k, const struct canary *c)
+{
+	struct watched *w = xcalloc(1, sizeof *w);
+	struct err e;
+
+	w->k = k;
+	w->canary = *c;
+	w->fd = -1;
+	w->next = k->watched;
+	k->watched = w;
+	if (canary_server_gone(c) || plat_exit_fd(c->server, &w->fd, &e) < 0) {
+		w->dying = w->late = true;
+		uv_timer_start(&k->death_timer, on_deaths, 0, 0);
+		return;
+	}
+	uv_poll_init(&k->loop, &w->poll, w->fd);
+	w->poll.data = w;
+	uv_poll_start(&w->poll, UV_READABLE, on_exit_fd);
+}
+
+/* An ending that nobody finishes: by a peer's worker, or here for a server that is no peer's. */
+static void look_at_ending(struct keeper *k, const struct canary *c)
+{
+	struct peer_id id;
+	struct err e;
+
+	if (peer_parse(c->identity, &id, &e) == 0) {
+		keeper_look(k, c->identity, clock_mono_ms() + 500);
+		return;
+	}
+	if (!canary_server_gone(c))
+		return;
+	if (canary_finish_ending(k->layout, c->identity, &e) < 0)
+		log_warn("watch", "identity=%s %s", c->identity, e.msg);
+}
+
+void keeper_watch(struct keeper *k, const char *identity)
+{
+	struct watched *w = find(k, identity);
+	enum canary_state state;
+	struct canary c;
+	struct err e;
+
+	if (canary_load(k->layout, identity, &state, &c, &e) < 0) {
+		log_warn("watch", "%s", e.msg);
+		return;
+	}
+	if (state == CANARY_ENDING)
+		look_at_ending(k, &c);
+	if (w && (w->dying || (state == CANARY_ARMED && w->canary.server.pid == c.server.pid && w->canary.server.birth == c.server.birth)))
+		return;
+	if (state != CANARY_ARMED)
+		return; /* a watched server that is ended on purpose is forgotten at its end */
+	if (w)
+		forget(k, w);
+	begin(k, &c);
+}
+
+void keeper_watch_all(struct keeper *k)
+{
+	AUTO(strv_done) struct strv names = STRV_INIT;
+	struct err e;
+
+	if (canary_list(k->layout, &names, &e) < 0) {
+		log_error("watch", "%s", e.msg);
+		return;
+	}
+	for (size_t i = 0; i < names.n; i++)
+		keeper_watch(k, names.v[i]);
+}
+
+/* Its exact status, from us as its reaper or from the kernel; false: not yet, or never. */
+static bool know_status(struct keeper *k, struct watched *w, struct death *d)
+{
+	d->observed = keeper_reaped(k, w->canary.server, &d->status) || plat_exit_status(w->canary.server, w->fd, &d->status);
+	return d->observed || w->late || ++w->tries > STATUS_TRIES;
+}
+
+static size_t collect(struct keeper *k, struct death *deaths, bool *out_more)
+{
+	size_t n = 0;
+
+	*out_more = false;
+	for (struct watched *w = k->watched; w && n < BATCH; w = w->next) {
+		if (!w->dying)
+			continue;
+		deaths[n] = (struct death){.canary = w->canary, .late = w->late};
+		if (know_status(k, w, &deaths[n]))
+			n++;
+		else
+			*out_more = true;
+	}
+	return n;
+}
+
+/* What is on record (or was ended on purpose) needs no watching; the rest is tried again. */
+static void after(struct keeper *k, const struct canary *c)
+{
+	struct watched *w = find(k, c->identity);
+	enum canary_state state;
+	struct canary now;
+	struct err e;
+
+	if (!w || w->canary.server.pid != c->server.pid)
+		return;
+	if (canary_load(k->layout, c->identity, &state, &now, &e) == 0 && state == CANARY_ARMED &&
+	    now.server.pid == c->server.pid && now.server.birth == c->server.birth) {
+		w->late = true;
+		uv_timer_start(&k->death_timer, on_deaths, 1000, 0);
+		return;
+	}
+	forget(k, w);
+	keeper_look(k, c->identity, 0);
+	keeper_watch(k, c->identity); /* a new server may be armed already */
+}
+
+void keeper_settle_deaths(struct keeper *k)
+{
+	struct death *deaths = xcalloc(BATCH, sizeof *deaths);
+	bool more;
+	size_t n;
+	struct err e;
+
+	keeper_reap(k);
+	n = collect(k, deaths, &more);
+	if (n > 0 && canary_record(k->layout, deaths, n, &e) < 0)
+		log_error("watch", "record a death: %s", e.msg);
+	for (size_t i = 0; i < n; i++) {
+		if (deaths[i].recorded)
+			log_info("watch", "death identity=%s cause=%s", deaths[i].canary.identity, deaths[i].cause);
+		after(k, &deaths[i].canary);
+	}
+	if (more || n == BATCH)
+		uv_timer_start(&k->death_timer, on_deaths, n == BATCH ? 0 : STATUS_MS, 0);
+	free(deaths);
+	keeper_consider_leaving(k);
+}
+
+void keeper_check_server(struct keeper *k, const char *identity)
+{
+	struct watched *w = find(k, identity);
+
+	if (!w || w->dying || !canary_server_gone(&w->canary))
+		return;
+	uv_poll_stop(&w->poll);
+	w->dying = true;
+	keeper_settle_deaths(k);
+}
+
+void keeper_unwatch_all(struct keeper *k)
+{
+	while (k->watched)
+		forget(k, k->watched);
+}

@@ -1,0 +1,277 @@
+#include "iapeer/lifecycle/apply.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scratch.h"
+
+#include "iapeer/lifecycle/marks.h"
+
+#include "iapeer/base/banned.h"
+
+#define EXITS  ROOT_REL(LAYOUT_EXITS_LOG)
+#define DEATHS ROOT_REL(LAYOUT_DEATHS_DIR)
+
+/* ---- messages ---- */
+
+static void a_message_wakes_a_sleeping_shell_and_is_submitted(void **state)
+{
+	struct world *w = *state;
+	struct apply_outcome out;
+	struct receipt r;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_send(w, "m1", "echo hello > said");
+	out = world_apply(w, TRIG_MESSAGE);
+	assert_true(out.started);
+	assert_string_equal(out.mode, "fresh");
+	assert_string_equal(out.cause, "first-wake");
+	r = world_receipt(w, "m1");
+	assert_int_equal(r.status, DELIVERY_DELIVERED);
+	assert_int_equal(r.rung, RUNG_SUBMITTED);
+	assert_true(r.accepted_at_ms && r.accepted_at_ms <= r.pasted_at_ms &&
+		    r.pasted_at_ms <= r.submitted_at_ms);
+	assert_int_equal(queue_depth(&w->l, &w->id), 0);
+	assert_false(world_exists(w, world_state(&w->id, "sending")));
+	EVENTUALLY(world_lines(w, "bob/said", "hello") == 1);
+}
+
+static void only_the_message_that_woke_the_session_says_so(void **state)
+{
+	struct world *w = *state;
+	struct receipt first, second;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_send(w, "m1", "echo 1 >> said");
+	world_send(w, "m2", "echo 2 >> said");
+	world_apply(w, TRIG_MESSAGE);
+	first = world_receipt(w, "m1");
+	second = world_receipt(w, "m2");
+	assert_true(first.woke);
+	assert_string_equal(first.mode, "fresh");
+	assert_string_equal(first.cause, "first-wake");
+	assert_false(second.woke);
+	assert_int_equal(second.status, DELIVERY_DELIVERED);
+	EVENTUALLY(world_lines(w, "bob/said", "") == 2);
+	auto_free char *said = world_read(w, "bob/said");
+	assert_string_equal(said, "1\n2\n");
+}
+
+static void a_live_session_is_used_again(void **state)
+{
+	struct world *w = *state;
+	struct apply_outcome out;
+	pid_t server;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_send(w, "m1", "x=7");
+	world_apply(w, TRIG_MESSAGE);
+	server = world_session(w).server.pid;
+	world_send(w, "m2", "echo $x > said");
+	out = world_apply(w, TRIG_MESSAGE);
+	assert_false(out.started);
+	assert_int_equal(world_session(w).server.pid, server);
+	assert_false(world_receipt(w, "m2").woke);
+	EVENTUALLY(world_lines(w, "bob/said", "7") == 1);
+	assert_int_equal(world_lines(w, ROOT_REL(LAYOUT_LIFECYCLE_LOG), "ev=wake"), 1);
+}
+
+static void an_answer_is_the_output_and_nothing_else(void **state)
+{
+	static const struct {
+		const char *body, *answer;
+	} rows[] = {
+	    {"echo $((6*7))", "42\n"},
+	    {"true", ""},
+	    {"printf foo", "foo"},
+	    {"printf 'a\\nb\\n\\nc\\n'", "a\nb\n\nc\n"},
+	    {"mkdir sub; cd sub; PS1='sub% '; echo moved", "moved\n"},
+	    {"echo here", "here\n"},
+	    {"sleep 0.3; echo late", "late\n"},
+	    {"false || echo \"no such thing: $?\"", "no such thing: 1\n"},
+	    {"echo one\necho two", "one\ntwo\n"},
+	    {"for i in 1 2 3; do\n  echo $i\ndone", "1\n2\n3\n"},
+	    {"seq 500 | tail -n 2", "499\n500\n"},
+	    {"echo '\xc3\xa9\xf0\x9f\x8e\x89'", "\xc3\xa9\xf0\x9f\x8e\x89\n"},
+	};
+	struct world *w = *state;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		AUTO(receipt_done) struct receipt r = {.rung = RUNG_NONE};
+		char id[16];
+
+		snprintf(id, sizeof id, "q%zu", i);
+		world_put(w, &(struct note){.id = id, .body = rows[i].body, .wait = WAIT_TURN});
+		world_apply(w, TRIG_MESSAGE);
+		r = world_receipt(w, id);
+		if (!r.turn_ended || !r.answer || strcmp(r.answer, rows[i].answer) != 0)
+			fail_msg("%s: answer \"%s\", status %s", rows[i].body,
+				 r.answer ? r.answer : "none", delivery_status_word(r.status));
+	}
+}
+
+static void a_wake_without_words_starts_and_types_nothing(void **state)
+{
+	struct world *w = *state;
+	struct apply_outcome out;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_put(w, &(struct note){.id = "w1", .kind = ITEM_WAKE});
+	out = world_apply(w, TRIG_MESSAGE);
+	assert_true(out.started);
+	assert_int_equal(world_receipt(w, "w1").status, DELIVERY_DELIVERED);
+	assert_true(world_receipt(w, "w1").woke);
+	auto_free char *screen = world_screen(w);
+	screen[strcspn(screen, "\n")] = '\0';
+	assert_string_equal(screen, "$");
+}
+
+static void an_id_with_a_receipt_is_not_delivered_again(void **state)
+{
+	struct world *w = *state;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_send(w, "m1", "echo 1 >> said");
+	world_apply(w, TRIG_MESSAGE);
+	world_send(w, "m1", "echo 1 >> said");
+	world_send(w, "m2", "echo 2 >> said");
+	world_apply(w, TRIG_MESSAGE);
+	assert_int_equal(queue_depth(&w->l, &w->id), 0);
+	EVENTUALLY(world_lines(w, "bob/said", "2") == 1);
+	assert_int_equal(world_lines(w, "bob/said", "1"), 1);
+}
+
+/* ---- stop ---- */
+
+static void a_stop_parks_and_is_no_death(void **state)
+{
+	struct world *w = *state;
+	struct session s;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_send(w, "m1", "true");
+	world_apply(w, TRIG_MESSAGE);
+	s = world_session(w);
+	assert_true(world_apply(w, TRIG_STOP).ended);
+	assert_true(mark_is_set(&w->l, &w->id, MARK_STOPPED));
+	assert_true(mark_is_set(&w->l, &w->id, MARK_IDLE_REAPED));
+	assert_false(world_exists(w, world_state(&w->id, "session")));
+	assert_false(world_exists(w, world_state(&w->id, "canary")));
+	assert_false(world_exists(w, world_state(&w->id, "ending")));
+	assert_false(world_exists(w, world_state(&w->id, "deaths")));
+	assert_false(fs_exists(AT_FDCWD, s.socket));
+	assert_int_equal(plat_proc_state(s.server), PROC_GONE);
+	assert_int_equal(plat_proc_state(s.pane), PROC_GONE);
+	assert_int_equal(world_lines(w, EXITS, "ev=server-exit"), 0);
+	assert_false(world_apply(w, TRIG_STOP).ended); /* twice is once */
+}
+
+static void a_stopped_peer_takes_no_message_and_is_not_started(void **state)
+{
+	struct world *w = *state;
+	struct apply_outcome out;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_apply(w, TRIG_STOP);
+	world_send(w, "m1", "true");
+	FAILS(ERR_STOPPED, world_try(w, TRIG_MESSAGE, &out, e));
+	HAS(last_err.hint, "iapeer start bob");
+	assert_false(out.started);
+	assert_false(world_exists(w, world_state(&w->id, "session")));
+	assert_int_equal(queue_depth(&w->l, &w->id), 1);
+	assert_false(world_has_receipt(w, "m1"));
+	world_apply(w, TRIG_LOOK);
+	assert_false(world_exists(w, world_state(&w->id, "session")));
+}
+
+static void a_parked_peer_wakes_as_parked_and_the_mark_is_used_up(void **state)
+{
+	struct world *w = *state;
+	struct apply_outcome out;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_send(w, "m1", "true");
+	world_apply(w, TRIG_MESSAGE);
+	world_apply(w, TRIG_STOP);
+	OK(mark_clear(&w->l, &w->id, MARK_STOPPED, e));
+	world_send(w, "m2", "true");
+	out = world_apply(w, TRIG_MESSAGE);
+	assert_true(out.started);
+	assert_string_equal(out.cause, "idle-reaped-resume-no-resume");
+	assert_string_equal(out.mode, "fresh");
+	assert_false(mark_is_set(&w->l, &w->id, MARK_IDLE_REAPED));
+}
+
+static void a_removed_peer_is_ended(void **state)
+{
+	struct world *w = *state;
+	struct session s;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_send(w, "m1", "trap '' HUP TERM");
+	world_apply(w, TRIG_MESSAGE);
+	s = world_session(w);
+	assert_true(world_apply(w, TRIG_REMOVE).ended);
+	assert_false(world_exists(w, world_state(&w->id, "session")));
+	assert_int_equal(plat_proc_state(s.server), PROC_GONE);
+	assert_int_equal(plat_proc_state(s.pane), PROC_GONE);
+	assert_false(mark_is_set(&w->l, &w->id, MARK_STOPPED));
+	assert_int_equal(world_lines(w, EXITS, "ev=server-exit"), 0);
+}
+
+static void a_new_session_replaces_the_old_one(void **state)
+{
+	struct world *w = *state;
+	struct apply_outcome out;
+	struct session before;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_send(w, "m1", "true");
+	world_apply(w, TRIG_MESSAGE);
+	before = world_session(w);
+	OK(mark_set(&w->l, &w->id, MARK_FRESH_NEXT, e));
+	OK(mark_set(&w->l, &w->id, MARK_NEW_EAGER, e));
+	out = world_apply(w, TRIG_NEW);
+	assert_true(out.started && out.ended);
+	assert_string_equal(out.cause, "new");
+	assert_int_not_equal(world_session(w).server.pid, before.server.pid);
+	assert_false(mark_is_set(&w->l, &w->id, MARK_NEW_EAGER));
+	assert_false(mark_is_set(&w->l, &w->id, MARK_FRESH_NEXT));
+	assert_int_equal(world_lines(w, EXITS, "ev=server-exit"), 0);
+	assert_false(world_exists(w, world_state(&w->id, "deaths")));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(a_message_wakes_a_sleeping_shell_and_is_submitted),
+	    TEST(only_the_message_that_woke_the_session_says_so),
+	    TEST(a_live_session_is_used_again),
+	    TEST(an_answer_is_the_output_and_nothing_else),
+	    TEST(a_wake_without_words_starts_and_types_nothing),
+	    TEST(an_id_with_a_receipt_is_not_delivered_again),
+	    TEST(a_stop_parks_and_is_no_death),
+	    TEST(a_stopped_peer_takes_no_message_and_is_not_started),
+	    TEST(a_parked_peer_wakes_as_parked_and_the_mark_is_used_up),
+	    TEST(a_removed_peer_is_ended),
+	    TEST(a_new_session_replaces_the_old_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
