@@ -8,14 +8,15 @@
 
 #include "iapeer/base/banned.h"
 
-/* A file opened as descriptor 0-2 would be read or written as standard input or output. What was closed is opened the
- * wrong way round, so that using it fails as it would have. */
+/* A file opened as descriptor 0-2 would be read or written as standard input or output. What was
+ * closed is opened the wrong way round, so that using it fails as it would have. */
 static int standard_descriptors(void)
 {
 	for (int fd = 0; fd <= 2; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
 			continue;
-		if (open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) /* NOLINT: shared with children on purpose */
+		if (open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) !=
+		    fd) /* NOLINT: shared with children on purpose */
 			return -1;
 	}
 	return 0;

@@ -102,6 +102,19 @@ static void facts(struct logfmt *f, const struct death *d, size_t burst)
 	logfmt_raw(f, "death_id", d->id);
 }
 
+/* Evidence begins with the identity, the log's lines with the time; both values are bare, so two words change places. */
+static void swap_first_two(const char *line, size_t len, struct buf *out)
+{
+	size_t a = strcspn(line, " "), b = a < len ? strcspn(line + a + 1, " ") : 0;
+
+	if (a >= len || a + 1 + b > len)
+		return;
+	buf_add(out, line + a + 1, b);
+	buf_chr(out, ' ');
+	buf_add(out, line, a);
+	buf_add(out, line + a + 1 + b, len - (a + 1 + b));
+}
+
 static int publish(const struct layout *l, const struct death *d, const struct log_place *at, const struct logfmt *head,
 		   const struct buf *machine, bool durable, bool *out_created, struct err *e)
 {
@@ -110,7 +123,9 @@ static int publish(const struct layout *l, const struct death *d, const struct l
 
 	snprintf(path, sizeof path, "%s/%s.txt", at->deaths, d->id);
 	/* First line: "server-death identity=... ts=... server_pid=..."; the rest is for people. */
-	buf_fmt(&text, "server-death %s\n", buf_cstr(&head->b));
+	buf_str(&text, "server-death ");
+	swap_first_two(buf_cstr(&head->b), head->b.len, &text);
+	buf_chr(&text, '\n');
 	buf_fmt(&text, "socket: %s\n", d->canary.socket);
 	buf_add(&text, buf_cstr(machine), machine->len);
 	evidence_pane(l, d->canary.identity, &text);
@@ -133,8 +148,8 @@ static bool take_published(const struct death *d, const struct log_place *at, st
 	if (fs_read(at->dirfd, path, &text, &e) < 0 || !str_starts(buf_cstr(&text), "server-death "))
 		return false;
 	buf_cut(out_head, 0);
-	buf_add(out_head, text.p + skip, strcspn(text.p + skip, "\n"));
-	return true;
+	swap_first_two(text.p + skip, strcspn(text.p + skip, "\n"), out_head);
+	return out_head->len > 0;
 }
 
 void canary_recorded_cause(const struct layout *l, const struct canary *c, char out[static 32])

@@ -15,7 +15,8 @@
 
 #include "iapeer/base/banned.h"
 
-/* Written out whole, or we say why not: a full disk must not look like success. Nobody reading any more is no error. */
+/* Written out whole, or we say why not: a full disk must not look like success. Nobody reading any
+ * more is no error. */
 static int flush(struct buf *out, struct err *e)
 {
 	if (buf_check(out, "standard output", e) < 0)

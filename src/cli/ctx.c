@@ -21,7 +21,8 @@ int ctx_open(struct ctx *c, const struct verb *v, struct err *e)
 		return -1;
 	}
 	c->rooted = true;
-	if ((v->flags & (V_SETTINGS | V_REGISTRY)) && settings_load(&c->layout, &c->settings, e) < 0)
+	if ((v->flags & (V_SETTINGS | V_REGISTRY)) &&
+	    settings_load(&c->layout, &c->settings, e) < 0)
 		return -1;
 	return v->flags & V_REGISTRY ? registry_load(&c->layout, &c->registry, e) : 0;
 }

@@ -16,13 +16,14 @@ static bool matches(const char *line, size_t len, const struct log_match *want, 
 	char value[LOG_FIELD_MAX];
 
 	for (size_t i = 0; i < n; i++)
-		if (!logfmt_get(line, len, want[i].key, value, sizeof value) || strcmp(value, want[i].value) != 0)
+		if (!logfmt_get(line, len, want[i].key, value, sizeof value) ||
+		    strcmp(value, want[i].value) != 0)
 			return false;
 	return true;
 }
 
-/* From the end towards the beginning. The first line may be cut: it is looked at all the same, for a cut line lacks ts
- * or a key more likely than it lies. */
+/* From the end towards the beginning. The first line may be cut: it is looked at all the same, for
+ * a cut line lacks ts or a key more likely than it lies. */
 static bool last_of(const struct buf *text, const struct log_match *want, size_t n, struct buf *out)
 {
 	const char *p = buf_cstr(text);
@@ -42,7 +43,8 @@ static bool last_of(const struct buf *text, const struct log_match *want, size_t
 	return false;
 }
 
-bool log_last(const struct layout *l, const char *log, const struct log_match *want, size_t n, struct buf *out)
+bool log_last(const struct layout *l, const char *log, const struct log_match *want, size_t n,
+	      struct buf *out)
 {
 	char path[LAYOUT_PATH];
 

@@ -84,7 +84,8 @@ int message_body(const struct ctx *c, const struct parsed *p, char **out, struct
 	size_t sources = (p->n_args > 1) + opt_count(p, "message") + opt_count(p, "message-file");
 
 	if (sources > 1)
-		return err_set(e, ERR_USAGE, 0, "one text only: words, --message or --message-file");
+		return err_set(e, ERR_USAGE, 0,
+			       "one text only: words, --message or --message-file");
 	if (p->n_args > 1) {
 		*out = joined(p);
 		return 0;
@@ -111,9 +112,9 @@ static enum delivery_status status_of(const struct outcome *o)
 		return DELIVERY_QUEUED;
 	if (o->code == ERR_AMBIGUOUS)
 		return DELIVERY_AMBIGUOUS;
-	if (o->code == ERR_STOPPED || o->code == ERR_REFUSED || !o->queued)
-		return DELIVERY_REFUSED;
-	return DELIVERY_FAILED;
+	if (o->code == ERR_FAILED || o->code == ERR_TIMEOUT || o->code == ERR_CORRUPT)
+		return DELIVERY_FAILED;
+	return DELIVERY_REFUSED;
 }
 
 static enum rung rung_of(const struct outcome *o)
@@ -180,6 +181,7 @@ void outcome_print(struct ctx *c, const struct outcome *o, bool ask)
 	if (r && r->woke)
 		buf_fmt(&c->out, " (woke: %s, %s)", r->mode, r->cause);
 	if (o->duplicate)
-		buf_str(&c->out, r ? " (a duplicate: nothing was sent)" : " (a duplicate: it was waiting already)");
+		buf_str(&c->out, r ? " (a duplicate: nothing was sent)"
+				   : " (a duplicate: it was waiting already)");
 	buf_chr(&c->out, '\n');
 }

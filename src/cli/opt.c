@@ -9,10 +9,10 @@
 #include "iapeer/base/banned.h"
 
 const struct opt opt_common[] = {
-    {.name = "json", .help = "print one JSON object"},
-    {.name = "debug", .help = "say on standard error what is done"},
-    {.name = "help", .help = "print help and run nothing (-h)"},
-    {.name = NULL},
+    {.name = "json",				.help = "print one JSON object"},
+    {.name = "debug",					     .help = "say on standard error what is done"},
+    {.name = "help",.help = "print help and run nothing (-h)"},
+    {.name = NULL			       },
 };
 
 bool opt_applies(const struct verb *v, const struct opt *common)
@@ -107,7 +107,8 @@ static int unknown_short(const struct verb *v, const char *word, struct err *e)
 	return err_hint(e, "`iapeer help %s` lists the options; `--` ends them", v->name);
 }
 
-/* What must be known even if the rest is wrong: is help asked for, and in which form are errors printed. */
+/* What must be known even if the rest is wrong: is help asked for, and in which form are errors
+ * printed. */
 static void look_ahead(struct parsed *p, int argc, char *const *argv)
 {
 	for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -118,12 +119,22 @@ static void look_ahead(struct parsed *p, int argc, char *const *argv)
 	}
 }
 
+/* Names the first argument that is not there, by its word in the row. */
+static void missing(const char *args, size_t n, struct err *e)
+{
+	while (n-- > 0) {
+		args += strcspn(args, " ");
+		args += strspn(args, " ");
+	}
+	err_set(e, ERR_USAGE, 0, "%.*s is missing", (int)strcspn(args, " "), args);
+}
+
 static int check_counts(const struct parsed *p, struct err *e)
 {
 	const struct verb *v = p->verb;
 
 	if (p->n_args < v->min_args)
-		err_set(e, ERR_USAGE, 0, "%s is missing", p->n_args == 0 && v->min_args == 1 ? v->args : "an argument");
+		missing(v->args, p->n_args, e);
 	else if (p->n_args > v->max_args)
 		err_set(e, ERR_USAGE, 0, "too many arguments: %.60s", p->args[v->max_args]);
 	else
@@ -201,12 +212,14 @@ const char *opt_value(const struct parsed *p, const char *name)
 	return n ? opt_nth(p, name, n - 1) : NULL;
 }
 
-int opt_i64(const struct parsed *p, const char *name, int64_t min, int64_t max, int64_t *out, struct err *e)
+int opt_i64(const struct parsed *p, const char *name, int64_t min, int64_t max, int64_t *out,
+	    struct err *e)
 {
 	const char *value = opt_value(p, name);
 
 	if (value && !str_i64(value, min, max, out))
-		return err_set(e, ERR_USAGE, 0, "--%s: \"%.40s\" is no whole number from %lld to %lld", name, value,
+		return err_set(e, ERR_USAGE, 0,
+			       "--%s: \"%.40s\" is no whole number from %lld to %lld", name, value,
 			       (long long)min, (long long)max);
 	return 0;
 }

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
+#include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/queue.h"
@@ -16,7 +18,8 @@
 int fleet_scan(const struct layout *l, struct fleet *out, struct err *e)
 {
 	*out = (struct fleet){.state = STRV_INIT, .socks = STRV_INIT};
-	if (fs_list(l->root_fd, LAYOUT_LIFECYCLE, &out->state, e) < 0 || fs_list(AT_FDCWD, l->socks, &out->socks, e) < 0) {
+	if (fs_list(l->root_fd, LAYOUT_LIFECYCLE, &out->state, e) < 0 ||
+	    fs_list(AT_FDCWD, l->socks, &out->socks, e) < 0) {
 		fleet_done(out);
 		return -1;
 	}
@@ -59,14 +62,17 @@ static bool nothing_there(const struct layout *l, const struct fleet *f, const s
 	return !any_begins(&f->socks, name ? name + 1 : socket);
 }
 
-int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r, const struct peer_id *id,
-	     struct sight *out, struct err *e)
+int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r,
+	     const struct peer_id *id, struct sight *out, struct err *e)
 {
-	struct observe_in in = {.layout = &c->layout, .settings = &c->settings, .record = r, .id = *id};
+	struct observe_in in = {
+	    .layout = &c->layout, .settings = &c->settings, .record = r, .id = *id};
 
-	memset(out, 0, sizeof *out);
-	out->id = *id;
+	out->id =
+	    *id; /* not the whole of it: an observation is large, and there may be thousands */
 	out->shown = SHOWN_ASLEEP;
+	out->queued = 0;
+	out->looked = false;
 	if (f && nothing_there(&c->layout, f, id))
 		return 0;
 	if (observe(&in, &out->o, e) < 0)
@@ -77,28 +83,36 @@ int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_recor
 	return 0;
 }
 
-int sights_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r, struct sight **out, struct err *e)
+/* One peer's broken file must not hide the others: it is unknown, and said. */
+int sights_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r,
+	      struct sight **out, struct err *e)
 {
-	struct sight *v = xcalloc(r->runtimes.n + 1, sizeof *v);
+	struct sight *v = xmalloc((r->runtimes.n + 1) * sizeof *v);
 
 	for (size_t i = 0; i < r->runtimes.n; i++) {
+		struct err why = ERR_INIT;
 		struct peer_id id;
 
-		if (peer_make(r->runtimes.v[i], r->name, &id, e) < 0 || sight_of(c, f, r, &id, &v[i], e) < 0) {
+		if (peer_make(r->runtimes.v[i], r->name, &id, e) < 0) {
 			free(v);
 			return -1;
 		}
+		if (sight_of(c, f, r, &id, &v[i], &why) == 0)
+			continue;
+		log_warn("peers", "%s-%s: %s", id.runtime, id.name, why.msg);
+		v[i].shown = SHOWN_UNKNOWN;
 	}
 	*out = v;
 	return 0;
 }
 
-int peer_meant(const struct ctx *c, const char *name, const char *asked, const struct peer_record **out,
-	       struct peer_id *out_id, struct err *e)
+int peer_meant(const struct ctx *c, const char *name, const char *asked,
+	       const struct peer_record **out, struct peer_id *out_id, struct err *e)
 {
 	const struct peer_record *r;
 
-	if (registry_need(&c->registry, name, &r, e) < 0 || record_identity(r, asked, out_id, e) < 0)
+	if (registry_need(&c->registry, name, &r, e) < 0 ||
+	    record_identity(r, asked, out_id, e) < 0)
 		return -1;
 	*out = r;
 	return 0;
@@ -112,7 +126,9 @@ int peer_name_check(const char *name, struct err *e)
 	if (peer_name_valid(name))
 		return 0;
 	err_set(e, ERR_USAGE, 0,
-		"\"%.60s\" is no peer's name: lower-case letters, digits and dashes, a letter first, at most 32", name);
+		"\"%.60s\" is no peer's name: lower-case letters, digits and dashes, a letter "
+		"first, at most 32",
+		name);
 	if (peer_normalise(name, better, &ignored) == 0)
 		return err_hint(e, "did you mean %s?", better);
 	return -1;
@@ -126,7 +142,8 @@ enum nature peer_nature(const struct ctx *c, const struct peer_record *r)
 
 	if (r->intelligence != NATURE_NONE)
 		return r->intelligence;
-	if (record_identity(r, NULL, &id, &e) < 0 || manifest_load(&c->layout, id.runtime, &m, &e) < 0)
+	if (record_identity(r, NULL, &id, &e) < 0 ||
+	    manifest_load(&c->layout, id.runtime, &m, &e) < 0)
 		return NATURE_NONE;
 	return m.default_intelligence;
 }
@@ -158,7 +175,8 @@ int peer_profile(const struct peer_record *r, struct profile *out, struct err *e
 	return 0;
 }
 
-int peer_lock(const struct ctx *c, const struct peer_id *id, const char *what, int64_t wait_ms, struct lock *out, struct err *e)
+int peer_lock(const struct ctx *c, const struct peer_id *id, const char *what, int64_t wait_ms,
+	      struct lock *out, struct err *e)
 {
 	char path[LAYOUT_PATH];
 
@@ -173,10 +191,12 @@ void state_mark(const struct term *t, struct buf *b, enum shown_state s, const c
 	static const struct {
 		const char *glyph, *ascii;
 		enum paint paint;
-	} marks[] = {[SHOWN_LIVE] = {"●", "*", PAINT_GREEN},
-		     [SHOWN_ASLEEP] = {"○", "o", PAINT_DIM},
-		     [SHOWN_STOPPED] = {"✕", "x", PAINT_RED},
-		     [SHOWN_UNKNOWN] = {"?", "?", PAINT_YELLOW}};
+	} marks[] = {
+	    [SHOWN_LIVE] = {"●", "*", PAINT_GREEN },
+	    [SHOWN_ASLEEP] = {"○", "o", PAINT_DIM   },
+	    [SHOWN_STOPPED] = {"✕", "x", PAINT_RED   },
+	    [SHOWN_UNKNOWN] = {"?",   "?", PAINT_YELLOW}
+        };
 	_Static_assert(sizeof marks / sizeof marks[0] == SHOWN_STATE_COUNT, "one mark a state");
 
 	term_paint(t, b, marks[s].paint, t->utf8 ? marks[s].glyph : marks[s].ascii);
@@ -198,16 +218,28 @@ static struct json *runtime_json(const struct sight *s)
 }
 
 /* Only a profile that speaks of tags is worth parsing when there are a thousand. */
+static bool speaks_of_tags(const struct peer_record *r)
+{
+	char path[2 * LAYOUT_PATH], text[8192];
+	auto_fd int fd = -1;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "%s/" LAYOUT_PROFILE, r->cwd);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	return n == sizeof text - 1 || strstr(text, "\"tags\"");
+}
+
 static void read_tags(const struct peer_record *r, struct strv *out)
 {
-	AUTO(buf_done) struct buf text = BUF_INIT(CAP_PROFILE);
-	AUTO(buf_done) struct buf path = BUF_INIT(CAP_STATE);
 	AUTO(profile_done) struct profile p;
 	struct err e = ERR_INIT;
 
 	profile_init(&p);
-	buf_fmt(&path, "%s/" LAYOUT_PROFILE, r->cwd);
-	if (fs_read(AT_FDCWD, buf_cstr(&path), &text, &e) < 0 || !strstr(buf_cstr(&text), "\"tags\""))
+	if (!speaks_of_tags(r))
 		return;
 	if (profile_load(r->cwd, &p, &e) < 0)
 		return; /* `show` says what is wrong with it */

@@ -19,12 +19,20 @@ static bool visible(const struct verb *v)
 	return !(v->flags & V_HIDDEN);
 }
 
-/* "  name       text", the text filled into its column. */
-static void row(const struct term *t, struct buf *out, const char *name, size_t column, const char *text)
+#define NARROW 16 /* columns that a text needs beside its name */
+
+/* "  name       text", the text filled into its column; on a narrow terminal below its name. */
+static void row(const struct term *t, struct buf *out, const char *name, size_t column,
+		const char *text)
 {
 	buf_str(out, "  ");
 	term_paint(t, out, PAINT_BOLD, name);
-	text_pad(out, 2 + text_cells(name), column);
+	if (help_width(t) < column + NARROW) {
+		buf_str(out, "\n    ");
+		column = 4;
+	} else {
+		text_pad(out, 2 + text_cells(name), column);
+	}
 	text_wrap(out, text, column, column, help_width(t));
 }
 
@@ -46,7 +54,9 @@ void help_all(const struct term *t, struct buf *out)
 		if (visible(&verbs[i]))
 			row(t, out, verbs[i].name, column, verbs[i].brief);
 	buf_chr(out, '\n');
-	paragraph(t, out, "`iapeer help <verb>` tells more about one, `iapeer help exit-codes` what an exit status means.");
+	paragraph(t, out,
+		  "`iapeer help <verb>` tells more about one, `iapeer help exit-codes` what an "
+		  "exit status means.");
 }
 
 /* Paragraphs are filled; a line that begins with two blanks stands as it is (examples). */
@@ -71,7 +81,8 @@ static void option_name(const struct opt *o, char *out, size_t size)
 	snprintf(out, size, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
 }
 
-static void option_rows(const struct term *t, struct buf *out, const struct verb *v, const struct opt *list, bool common)
+static void option_rows(const struct term *t, struct buf *out, const struct verb *v,
+			const struct opt *list, bool common)
 {
 	char name[96];
 
@@ -101,7 +112,8 @@ void help_exit_codes(const struct term *t, struct buf *out)
 {
 	char code[16];
 
-	paragraph(t, out, "The exit status of every verb; with --json an error's `code` is the word.");
+	paragraph(t, out,
+		  "The exit status of every verb; with --json an error's `code` is the word.");
 	buf_chr(out, '\n');
 	for (int i = 0; i < ERR_CODE_COUNT; i++) {
 		snprintf(code, sizeof code, "%d", i);

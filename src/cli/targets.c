@@ -23,7 +23,8 @@ static void push(struct targets *t, const struct peer_record *r, const struct pe
 }
 
 /* One peer's runtimes that are meant. */
-static int add_peer(const struct peer_record *r, const char *runtime, bool every, struct targets *t, struct err *e)
+static int add_peer(const struct peer_record *r, const char *runtime, bool every, struct targets *t,
+		    struct err *e)
 {
 	struct peer_id id;
 
@@ -60,7 +61,8 @@ static int no_such_tag(const char *tag, struct strv *seen, struct err *e)
 	return seen->n ? words_hint(e, "there are", seen) : -1;
 }
 
-static int add_tagged(const struct ctx *c, const char *tag, bool every, struct targets *t, struct err *e)
+static int add_tagged(const struct ctx *c, const char *tag, bool every, struct targets *t,
+		      struct err *e)
 {
 	AUTO(strv_done) struct strv seen = STRV_INIT;
 
@@ -72,26 +74,29 @@ static int add_tagged(const struct ctx *c, const char *tag, bool every, struct t
 			return -1;
 		for (size_t k = 0; k < p.tags.n; k++)
 			words_unite(&seen, p.tags.v[k]);
-		if (strv_has(&p.tags, tag) && add_peer(&c->registry.peers[i], NULL, every, t, e) < 0)
+		if (strv_has(&p.tags, tag) &&
+		    add_peer(&c->registry.peers[i], NULL, every, t, e) < 0)
 			return -1;
 	}
 	return t->n ? 0 : no_such_tag(tag, &seen, e);
 }
 
-int targets_of_peer(const struct ctx *c, const char *name, const char *runtime, bool every_runtime, struct targets *out,
-		    struct err *e)
+int targets_of_peer(const struct ctx *c, const char *name, const char *runtime, bool every_runtime,
+		    struct targets *out, struct err *e)
 {
 	AUTO(targets_done) struct targets t = {.v = NULL};
 	const struct peer_record *r;
 
-	if (registry_need(&c->registry, name, &r, e) < 0 || add_peer(r, runtime, every_runtime, &t, e) < 0)
+	if (registry_need(&c->registry, name, &r, e) < 0 ||
+	    add_peer(r, runtime, every_runtime, &t, e) < 0)
 		return -1;
 	*out = t;
 	t = (struct targets){.v = NULL};
 	return 0;
 }
 
-int targets_find(const struct ctx *c, const struct parsed *p, bool every_runtime, struct targets *out, struct err *e)
+int targets_find(const struct ctx *c, const struct parsed *p, bool every_runtime,
+		 struct targets *out, struct err *e)
 {
 	AUTO(targets_done) struct targets t = {.v = NULL};
 	const char *name = parsed_arg(p, 0), *runtime = parsed_arg(p, 1);
@@ -104,7 +109,8 @@ int targets_find(const struct ctx *c, const struct parsed *p, bool every_runtime
 		return err_set(e, ERR_USAGE, 0, "a runtime goes with one peer, not with a tag");
 	if (name && name[0] != '@')
 		return targets_of_peer(c, name, runtime, every_runtime, out, e);
-	if ((name ? add_tagged(c, name + 1, every_runtime, &t, e) : add_all(c, every_runtime, &t, e)) < 0)
+	if ((name ? add_tagged(c, name + 1, every_runtime, &t, e)
+		  : add_all(c, every_runtime, &t, e)) < 0)
 		return -1;
 	*out = t;
 	t = (struct targets){.v = NULL};

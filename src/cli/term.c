@@ -14,7 +14,8 @@
 #define COLUMNS_MIN 20
 #define COLUMNS_MAX 1000
 
-static bool locale_utf8(void)
+/* Where no locale is named, what goes into a file or a pipe is UTF-8 like every file of ours. */
+static bool locale_utf8(bool tty)
 {
 	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
 
@@ -24,9 +25,10 @@ static bool locale_utf8(void)
 		if (str_empty(value))
 			continue;
 		dot = strchr(value, '.');
-		return dot && (strncasecmp(dot, ".utf-8", 6) == 0 || strncasecmp(dot, ".utf8", 5) == 0);
+		return dot &&
+		       (strncasecmp(dot, ".utf-8", 6) == 0 || strncasecmp(dot, ".utf8", 5) == 0);
 	}
-	return false;
+	return !tty;
 }
 
 static int columns(bool tty)
@@ -48,15 +50,17 @@ void term_read(struct term *t)
 	t->in_tty = isatty(STDIN_FILENO) == 1;
 	t->out_tty = isatty(STDOUT_FILENO) == 1;
 	t->err_tty = isatty(STDERR_FILENO) == 1;
-	t->utf8 = locale_utf8();
-	t->colour = t->out_tty && str_empty(getenv("NO_COLOR")) && !(kind && strcmp(kind, "dumb") == 0);
+	t->utf8 = locale_utf8(t->out_tty);
+	t->colour =
+	    t->out_tty && str_empty(getenv("NO_COLOR")) && !(kind && strcmp(kind, "dumb") == 0);
 	t->columns = columns(t->out_tty);
 }
 
 void term_paint(const struct term *t, struct buf *b, enum paint p, const char *text)
 {
-	static const char *const codes[] = {[PAINT_PLAIN] = "",   [PAINT_BOLD] = "1", [PAINT_DIM] = "2",
-					    [PAINT_GREEN] = "32", [PAINT_RED] = "31", [PAINT_YELLOW] = "33"};
+	static const char *const codes[] = {
+	    [PAINT_PLAIN] = "",   [PAINT_BOLD] = "1", [PAINT_DIM] = "2",
+	    [PAINT_GREEN] = "32", [PAINT_RED] = "31", [PAINT_YELLOW] = "33"};
 	_Static_assert(sizeof codes / sizeof codes[0] == PAINT_COUNT, "one code a colour");
 
 	if (!t->colour || p == PAINT_PLAIN)
@@ -71,10 +75,24 @@ static size_t cells(uint32_t c)
 	static const struct {
 		uint32_t from, to;
 		unsigned char cells;
-	} ranges[] = {{0x0300, 0x036f, 0},   {0x200b, 0x200f, 0},   {0x20d0, 0x20ff, 0},   {0xfe00, 0xfe0f, 0},
-		      {0x1100, 0x115f, 2},   {0x2e80, 0x303e, 2},   {0x3041, 0xa4cf, 2},   {0xac00, 0xd7a3, 2},
-		      {0xf900, 0xfaff, 2},   {0xfe30, 0xfe4f, 2},   {0xff00, 0xff60, 2},   {0xffe0, 0xffe6, 2},
-		      {0x1f300, 0x1f64f, 2}, {0x1f680, 0x1f6ff, 2}, {0x1f900, 0x1faff, 2}, {0x20000, 0x3fffd, 2}};
+	} ranges[] = {
+	    {0x0300,  0x036f,  0},
+            {0x200b,  0x200f,  0},
+            {0x20d0,  0x20ff,  0},
+	    {0xfe00,  0xfe0f,  0},
+            {0x1100,  0x115f,  2},
+            {0x2e80,  0x303e,  2},
+	    {0x3041,  0xa4cf,  2},
+            {0xac00,  0xd7a3,  2},
+            {0xf900,  0xfaff,  2},
+	    {0xfe30,  0xfe4f,  2},
+            {0xff00,  0xff60,  2},
+            {0xffe0,  0xffe6,  2},
+	    {0x1f300, 0x1f64f, 2},
+            {0x1f680, 0x1f6ff, 2},
+            {0x1f900, 0x1faff, 2},
+	    {0x20000, 0x3fffd, 2}
+        };
 
 	for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
 		if (c >= ranges[i].from && c <= ranges[i].to)

@@ -22,8 +22,10 @@
 #define KEEPER_WAIT_MS 10000
 #define WAKE_SLACK_MS  15000
 
-/* We become tmux. Without TMUX and TMUX_PANE: whoever attaches from inside another tmux means it. */
-static int become(const struct ctx *c, const struct peer_id *id, const struct session *s, bool read_only, struct err *e)
+/* We become tmux. Without TMUX and TMUX_PANE: whoever attaches from inside another tmux means it.
+ */
+static int become(const struct ctx *c, const struct peer_id *id, const struct session *s,
+		  bool read_only, struct err *e)
 {
 	AUTO(strv_done) struct strv argv = STRV_INIT;
 	char identity[PEER_IDENTITY_MAX + 1];
@@ -40,10 +42,12 @@ static int become(const struct ctx *c, const struct peer_id *id, const struct se
 	return err_set(e, ERR_FAILED, errno, "start %s", t.bin);
 }
 
-static int ask_keeper(const struct ctx *c, const struct peer_id *id, enum trigger trigger, char cause[static 64], struct err *e)
+static int ask_keeper(const struct ctx *c, const struct peer_id *id, enum trigger trigger,
+		      char cause[static 64], struct err *e)
 {
 	auto_json struct json *reply = NULL;
-	int64_t deadline = clock_mono_ms() + c->settings.boot_deadline_ms + c->settings.ready_gate_ms + WAKE_SLACK_MS;
+	int64_t deadline = clock_mono_ms() + c->settings.boot_deadline_ms +
+			   c->settings.ready_gate_ms + WAKE_SLACK_MS;
 	char mode[16];
 
 	if (keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0 ||
@@ -80,7 +84,8 @@ static int need_terminal(const struct ctx *c, struct err *e)
 	return err_hint(e, "`iapeer read <peer>` shows what is on its screen");
 }
 
-static int attach_live(const struct ctx *c, const struct peer_record *r, const struct peer_id *id, bool read_only, struct err *e)
+static int attach_live(const struct ctx *c, const struct peer_record *r, const struct peer_id *id,
+		       bool read_only, struct err *e)
 {
 	struct sight s;
 
@@ -97,8 +102,8 @@ int verb_attach(struct ctx *c, const struct parsed *p, struct err *e)
 	struct peer_id id;
 	struct sight s;
 
-	if (peer_meant(c, p->args[0], parsed_arg(p, 1), &r, &id, e) < 0 || need_terminal(c, e) < 0 ||
-	    sight_of(c, NULL, r, &id, &s, e) < 0)
+	if (peer_meant(c, p->args[0], parsed_arg(p, 1), &r, &id, e) < 0 ||
+	    need_terminal(c, e) < 0 || sight_of(c, NULL, r, &id, &s, e) < 0)
 		return -1;
 	if (s.shown == SHOWN_UNKNOWN)
 		return err_set(e, ERR_TIMEOUT, 0, "%s: its tmux server does not answer", id.name);
@@ -109,7 +114,8 @@ int verb_attach(struct ctx *c, const struct parsed *p, struct err *e)
 
 /* ---- run ---- */
 
-static int peer_of_folder(struct ctx *c, const char *runtime, const struct peer_record **out, struct peer_id *id, struct err *e)
+static int peer_of_folder(struct ctx *c, const char *runtime, const struct peer_record **out,
+			  struct peer_id *id, struct err *e)
 {
 	AUTO(profile_done) struct profile f = {.tree = NULL};
 	auto_free char *cwd = realpath(".", NULL);
@@ -139,7 +145,8 @@ int verb_run(struct ctx *c, const struct parsed *p, struct err *e)
 
 	if (peer_of_folder(c, parsed_arg(p, 0), &r, &id, e) < 0)
 		return -1;
-	if (mark_clear(&c->layout, &id, MARK_STOPPED, e) < 0 || mark_set(&c->layout, &id, MARK_NEW_EAGER, e) < 0)
+	if (mark_clear(&c->layout, &id, MARK_STOPPED, e) < 0 ||
+	    mark_set(&c->layout, &id, MARK_NEW_EAGER, e) < 0)
 		return -1;
 	if (c->term.err_tty && !c->json)
 		ctx_note("starting %s ...", id.name);

@@ -1,9 +1,12 @@
-/* canary: hidden but stable (SPEC 10). One word on standard output, for any tmux server of ours, registered or not. */
+/* canary: hidden but stable (SPEC 10). One word on standard output, for any tmux server of ours,
+ * registered or not. */
 #include "iapeer/cli/verb_runs.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
 #include "iapeer/base/str.h"
 #include "iapeer/canary/ledger.h"
 #include "iapeer/cli/ctx.h"
@@ -39,8 +42,10 @@ static bool same_server(const struct proc_ref *a, const struct proc_ref *b)
 	return a->pid == b->pid && a->birth == b->birth;
 }
 
-/* Whatever is on record of a server that is gone is brought to its end before the next one is armed under its name. */
-static int settle_old(const struct ctx *c, const char *identity, const struct proc_ref *server, bool *out_armed, struct err *e)
+/* Whatever is on record of a server that is gone is brought to its end before the next one is armed
+ * under its name. */
+static int settle_old(const struct ctx *c, const char *identity, const struct proc_ref *server,
+		      bool *out_armed, struct err *e)
 {
 	struct death d = {.late = true};
 	enum canary_state state;
@@ -55,7 +60,9 @@ static int settle_old(const struct ctx *c, const char *identity, const struct pr
 		*out_armed = state == CANARY_ARMED;
 		if (same_server(&old.server, server))
 			return 0;
-		return err_set(e, ERR_REFUSED, 0, "another server (pid %ld) is watched under that name", (long)old.server.pid);
+		return err_set(e, ERR_REFUSED, 0,
+			       "another server (pid %ld) is watched under that name",
+			       (long)old.server.pid);
 	}
 	if (state == CANARY_ENDING)
 		return canary_finish_ending(&c->layout, identity, e);
@@ -63,18 +70,21 @@ static int settle_old(const struct ctx *c, const char *identity, const struct pr
 	return canary_record(&c->layout, &d, 1, e);
 }
 
-static int arm(struct ctx *c, const struct subject *s, const char *log_dir, const char **out_word, struct err *e)
+static int arm(struct ctx *c, const struct subject *s, const char *log_dir, const char **out_word,
+	       struct err *e)
 {
 	struct canary watch = {.armed_at_ms = 0};
 	bool armed = false;
 
-	if (tmux_server_of(s->socket, &watch.server, e) < 0 || settle_old(c, s->identity, &watch.server, &armed, e) < 0)
+	if (tmux_server_of(s->socket, &watch.server, e) < 0 ||
+	    settle_old(c, s->identity, &watch.server, &armed, e) < 0)
 		return -1;
 	if (!armed) {
 		if (!str_put(watch.identity, sizeof watch.identity, s->identity) ||
 		    !str_put(watch.socket, sizeof watch.socket, s->socket))
 			return err_set(e, ERR_USAGE, 0, "--identity or --socket is too long");
-		if (words_path(log_dir, watch.log_dir, e) < 0 || canary_arm(&c->layout, &watch, e) < 0)
+		if (words_path(log_dir, watch.log_dir, e) < 0 ||
+		    canary_arm(&c->layout, &watch, e) < 0)
 			return -1;
 	}
 	*out_word = armed ? "already" : "spawned";
@@ -118,11 +128,27 @@ static int status(struct ctx *c, const struct subject *s, struct err *e)
 }
 
 /* The server lives on (it has other sessions, or hangs): it is watched again. */
-static int lives_on(const struct ctx *c, const struct subject *s, const struct proc_ref *server, struct err *e)
+static int lives_on(const struct ctx *c, const struct subject *s, const struct proc_ref *server,
+		    struct err *e)
 {
 	if (canary_undo_ending(&c->layout, s->identity, e) < 0)
 		return -1;
-	return err_set(e, ERR_TIMEOUT, 0, "the session has ended, its server (pid %ld) has not", (long)server->pid);
+	return err_set(e, ERR_TIMEOUT, 0, "the session has ended, its server (pid %ld) has not",
+		       (long)server->pid);
+}
+
+/* Unless somebody listens there again. */
+static int drop_socket(const struct subject *s, struct err *e)
+{
+	struct proc_ref server;
+	struct fs_info info;
+	struct err none = ERR_INIT;
+
+	if (tmux_server_of(s->socket, &server, &none) == 0 || none.code != ERR_NOT_FOUND)
+		return 0;
+	if (fs_stat(AT_FDCWD, s->socket, &info, e) < 0)
+		return -1;
+	return info.is_sock ? fs_unlink(AT_FDCWD, s->socket, e) : 0;
 }
 
 /* A server that is gone already is not ended by us: its death stays what it was. */
@@ -147,6 +173,8 @@ static int end_session(struct ctx *c, const struct subject *s, struct err *e)
 		return -1; /* the ending stands; whoever looks past its deadline undoes it */
 	if (!plat_exit_wait(server, clock_mono_ms() + SERVER_WAIT_MS))
 		return lives_on(c, s, &server, e);
+	if (drop_socket(s, e) < 0)
+		return -1;
 	word(c, "ended");
 	return canary_finish_ending(&c->layout, s->identity, e);
 }
@@ -176,5 +204,6 @@ int verb_canary(struct ctx *c, const struct parsed *p, struct err *e)
 		return status(c, &s, e);
 	if (strcmp(what, "end-session") == 0)
 		return end_session(c, &s, e);
-	return err_set(e, ERR_USAGE, 0, "\"%.40s\" is none of ensure, disarm, status, end-session", what);
+	return err_set(e, ERR_USAGE, 0, "\"%.40s\" is none of ensure, disarm, status, end-session",
+		       what);
 }

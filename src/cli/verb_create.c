@@ -41,8 +41,8 @@ static void creation_done(struct creation *n)
 	strv_done(&n->warnings);
 }
 
-/* The path that a folder will have: links on the way resolved as far as it exists. It is made only when all else is
- * known to be right. */
+/* The path that a folder will have: links on the way resolved as far as it exists. It is made only
+ * when all else is known to be right. */
 static int future_folder(const char *path, char out[static LAYOUT_PATH], struct err *e)
 {
 	char typed[LAYOUT_PATH], head[LAYOUT_PATH];
@@ -74,8 +74,10 @@ static int resolve_folder(const char *path, char out[static LAYOUT_PATH], struct
 	return words_folder(path, out, e);
 }
 
-/* --path, else for `init` and without a name this folder, else where the peer lives, else below the root. */
-static int find_folder(const struct ctx *c, const struct parsed *p, struct creation *n, struct err *e)
+/* --path, else for `init` and without a name this folder, else where the peer lives, else below the
+ * root. */
+static int find_folder(const struct ctx *c, const struct parsed *p, struct creation *n,
+		       struct err *e)
 {
 	const char *path = opt_value(p, "path"), *name = parsed_arg(p, 0);
 
@@ -87,7 +89,9 @@ static int find_folder(const struct ctx *c, const struct parsed *p, struct creat
 		return resolve_folder(".", n->folder, e);
 	n->old = registry_find(&c->registry, name);
 	if (n->old)
-		return str_put(n->folder, sizeof n->folder, n->old->cwd) ? 0 : err_set(e, ERR_FAILED, 0, "folder too long");
+		return str_put(n->folder, sizeof n->folder, n->old->cwd)
+			   ? 0
+			   : err_set(e, ERR_FAILED, 0, "folder too long");
 	layout_peer_home(&c->layout, name, n->folder);
 	return 0;
 }
@@ -116,7 +120,8 @@ static int find_name(const struct ctx *c, const struct parsed *p, struct creatio
 	if (!fits)
 		return err_set(e, ERR_USAGE, 0, "the name is too long");
 	if (n->profile.name[0] && strcmp(n->profile.name, n->name) != 0) {
-		err_set(e, ERR_REFUSED, 0, "one name a folder: %s is %s already", n->folder, n->profile.name);
+		err_set(e, ERR_REFUSED, 0, "one name a folder: %s is %s already", n->folder,
+			n->profile.name);
 		return err_hint(e, "another folder may have the same --workdir");
 	}
 	n->old = registry_find(&c->registry, n->name);
@@ -125,7 +130,8 @@ static int find_name(const struct ctx *c, const struct parsed *p, struct creatio
 
 /* ---- what it will be ---- */
 
-static int known_runtime(const struct ctx *c, const char *runtime, struct manifest *out, struct err *e)
+static int known_runtime(const struct ctx *c, const char *runtime, struct manifest *out,
+			 struct err *e)
 {
 	AUTO(strv_done) struct strv all = STRV_INIT;
 	struct err why = ERR_INIT;
@@ -140,23 +146,26 @@ static int known_runtime(const struct ctx *c, const char *runtime, struct manife
 	return manifest_list(&c->layout, &all, &why) < 0 ? -1 : words_hint(e, "there are", &all);
 }
 
-/* Telegram's peers are people, a shell is nobody: an intelligence that the runtime forbids is a slip. */
-static int check_intelligence(const struct manifest *m, struct creation *n, bool given, struct err *e)
+/* Telegram's peers are people, a shell is nobody: an intelligence that the runtime forbids is a
+ * slip. */
+static int check_intelligence(const struct manifest *m, struct creation *n, bool given,
+			      struct err *e)
 {
 	enum nature need = m->requires_intelligence;
 
 	if (need == NATURE_NONE || n->profile.intelligence == need)
 		return 0;
 	if (given || n->profile.intelligence != NATURE_NONE) {
-		err_set(e, ERR_USAGE, 0, "a peer on %s is %s, not %s", m->runtime, nature_word(need),
-			nature_word(n->profile.intelligence));
+		err_set(e, ERR_USAGE, 0, "a peer on %s is %s, not %s", m->runtime,
+			nature_word(need), nature_word(n->profile.intelligence));
 		return err_hint(e, "--intelligence %s", nature_word(need));
 	}
 	n->profile.intelligence = need;
 	return 0;
 }
 
-static int take_runtimes(const struct ctx *c, const struct parsed *p, struct creation *n, struct err *e)
+static int take_runtimes(const struct ctx *c, const struct parsed *p, struct creation *n,
+			 struct err *e)
 {
 	struct profile *f = &n->profile;
 
@@ -164,7 +173,8 @@ static int take_runtimes(const struct ctx *c, const struct parsed *p, struct cre
 		words_split(opt_nth(p, "runtime", i), ',', &n->asked);
 	if (opt_given(p, "runtime") && n->asked.n == 0)
 		return err_set(e, ERR_USAGE, 0, "--runtime is empty");
-	if (n->asked.n == 0 && f->runtimes.n == 0 && !f->default_runtime[0] && !(n->old && n->old->runtimes.n))
+	if (n->asked.n == 0 && f->runtimes.n == 0 && !f->default_runtime[0] &&
+	    !(n->old && n->old->runtimes.n))
 		strv_add(&n->asked, FALLBACK_RUNTIME);
 	for (size_t i = 0; n->old && i < n->old->runtimes.n; i++)
 		words_unite(&f->runtimes, n->old->runtimes.v[i]);
@@ -184,7 +194,8 @@ static int take_runtimes(const struct ctx *c, const struct parsed *p, struct cre
 	return 0;
 }
 
-static int take_intelligence(const struct ctx *c, const struct parsed *p, struct creation *n, struct err *e)
+static int take_intelligence(const struct ctx *c, const struct parsed *p, struct creation *n,
+			     struct err *e)
 {
 	const char *word = opt_value(p, "intelligence");
 
@@ -196,7 +207,9 @@ static int take_intelligence(const struct ctx *c, const struct parsed *p, struct
 	}
 	n->profile.intelligence = nature_parse(word);
 	if (n->profile.intelligence == NATURE_NONE)
-		return err_set(e, ERR_USAGE, 0, "--intelligence: \"%.40s\" is none of artificial, natural, absent", word);
+		return err_set(e, ERR_USAGE, 0,
+			       "--intelligence: \"%.40s\" is none of artificial, natural, absent",
+			       word);
 	return 0;
 }
 
@@ -237,7 +250,8 @@ static void decide_trust(const struct ctx *c, const struct manifest *m, struct c
 		return;
 	if (!c->term.in_tty || !c->term.err_tty || c->json) {
 		strv_fmt(&n->warnings,
-			 "%s may ask whether it may work in this folder; `iapeer create %s --trust` answers yes for it",
+			 "%s may ask whether it may work in this folder; `iapeer create %s "
+			 "--trust` answers yes for it",
 			 m->runtime, n->name);
 		return;
 	}
@@ -263,11 +277,13 @@ static int look_at_runtimes(const struct ctx *c, struct creation *n, struct err 
 			strv_fmt(&n->warnings, "%s", why.msg);
 			continue;
 		}
-		if (n->profile.intelligence == NATURE_NONE && strcmp(m.runtime, n->profile.default_runtime) == 0)
+		if (n->profile.intelligence == NATURE_NONE &&
+		    strcmp(m.runtime, n->profile.default_runtime) == 0)
 			n->profile.intelligence = m.default_intelligence;
 		if (manifest_program(&m, &c->layout, &env, program, &why) < 0)
-			strv_fmt(&n->warnings, "%s; install it, or name it in %s/" LAYOUT_ENVIRONMENT " (PATH)", why.msg,
-				 c->layout.root);
+			strv_fmt(&n->warnings,
+				 "%s; install it, or name it in %s/" LAYOUT_ENVIRONMENT " (PATH)",
+				 why.msg, c->layout.root);
 		decide_trust(c, &m, n);
 	}
 	return 0;
@@ -284,12 +300,14 @@ static int ensure_binary_link(const struct layout *l, struct err *e)
 		return 0;
 	if (plat_self_exe(self, sizeof self, e) < 0)
 		return -1;
-	return fs_mkdirs(l->root_fd, "bin", e) < 0 ? -1 : fs_symlink(self, l->root_fd, LAYOUT_BINARY, e);
+	return fs_mkdirs(l->root_fd, "bin", e) < 0 ? -1
+						   : fs_symlink(self, l->root_fd, LAYOUT_BINARY, e);
 }
 
 static int register_peer(const struct ctx *c, struct creation *n, struct err *e)
 {
-	struct peer_record r = {.intelligence = n->profile.intelligence, .telegram = n->profile.telegram};
+	struct peer_record r = {.intelligence = n->profile.intelligence,
+				.telegram = n->profile.telegram};
 	struct registry_change change = {.record = &r};
 
 	memcpy(r.name, n->name, sizeof r.name);
@@ -300,7 +318,8 @@ static int register_peer(const struct ctx *c, struct creation *n, struct err *e)
 	return registry_upsert(&c->layout, &change, &n->created, e);
 }
 
-/* The registry comes last: a peer that is listed is whole. What an earlier owner of the name left goes before it. */
+/* The registry comes last: a peer that is listed is whole. What an earlier owner of the name left
+ * goes before it. */
 static int make(const struct ctx *c, struct creation *n, struct err *e)
 {
 	int moved = 0;
@@ -312,7 +331,7 @@ static int make(const struct ctx *c, struct creation *n, struct err *e)
 	memcpy(n->profile.name, n->name, sizeof n->name);
 	if (fs_mkdirs(AT_FDCWD, n->folder, e) < 0 || profile_save(n->folder, &n->profile, e) < 0)
 		return -1;
-	if (environment_ensure(&c->layout, e) < 0 || ensure_binary_link(&c->layout, e) < 0)
+	if (ensure_binary_link(&c->layout, e) < 0)
 		return -1;
 	return register_peer(c, n, e);
 }
@@ -349,9 +368,10 @@ static int check_place(const struct ctx *c, const struct creation *n, struct err
 	if (n->old && strcmp(n->old->cwd, n->folder) != 0)
 		return err_set(e, ERR_REFUSED, 0, "%s lives in %s", n->name, n->old->cwd);
 	for (size_t i = 0; i < c->registry.n; i++)
-		if (&c->registry.peers[i] != n->old && strcmp(c->registry.peers[i].cwd, n->folder) == 0)
-			return err_set(e, ERR_REFUSED, 0, "one name a folder: %s is %s already", n->folder,
-				       c->registry.peers[i].name);
+		if (&c->registry.peers[i] != n->old &&
+		    strcmp(c->registry.peers[i].cwd, n->folder) == 0)
+			return err_set(e, ERR_REFUSED, 0, "one name a folder: %s is %s already",
+				       n->folder, c->registry.peers[i].name);
 	return 0;
 }
 
@@ -364,12 +384,15 @@ int verb_create(struct ctx *c, const struct parsed *p, struct err *e)
 	if (find_folder(c, p, &n, e) < 0 || load_profile(&n, e) < 0 || find_name(c, p, &n, e) < 0)
 		return -1;
 	ctx_tried(c, "%s %s", p->verb->name, n.name);
-	if (check_place(c, &n, e) < 0 || take_intelligence(c, p, &n, e) < 0 || take_runtimes(c, p, &n, e) < 0 ||
-	    take_texts(p, &n, e) < 0)
+	if (check_place(c, &n, e) < 0 || take_intelligence(c, p, &n, e) < 0 ||
+	    take_runtimes(c, p, &n, e) < 0 || take_texts(p, &n, e) < 0)
 		return -1;
 	if (c->registry.newer)
-		return err_set(e, ERR_REFUSED, 0, "the registry was written by a newer iapeer; it is read, not written");
-	if (look_at_runtimes(c, &n, e) < 0 || make(c, &n, e) < 0)
+		return err_set(
+		    e, ERR_REFUSED, 0,
+		    "the registry was written by a newer iapeer; it is read, not written");
+	if (environment_ensure(&c->layout, e) < 0 || look_at_runtimes(c, &n, e) < 0 ||
+	    make(c, &n, e) < 0)
 		return -1;
 	report(c, &n);
 	return 0;

@@ -67,7 +67,8 @@ static void lower(const char *name, char *out, size_t size)
 }
 
 /* A program's own end; its line has no id, so time and identity are one. */
-static void session_exit(struct json *o, const char *line, size_t len, const char *ts, const char *identity)
+static void session_exit(struct json *o, const char *line, size_t len, const char *ts,
+			 const char *identity)
 {
 	int status = number(line, len, "status"), signal = number(line, len, "signal");
 	char cause[32], id[LOG_FIELD_MAX], name[32];
@@ -99,7 +100,8 @@ static bool each(const char *line, size_t len, void *arg)
 	char ev[32], ts[CLOCK_ISO_MAX], identity[128];
 	struct json *o;
 
-	if (!logfmt_get(line, len, "ev", ev, sizeof ev) || !logfmt_get(line, len, "ts", ts, sizeof ts) ||
+	if (!logfmt_get(line, len, "ev", ev, sizeof ev) ||
+	    !logfmt_get(line, len, "ts", ts, sizeof ts) ||
 	    !logfmt_get(line, len, "identity", identity, sizeof identity))
 		return true;
 	if (strcmp(ev, "server-exit") != 0 && strcmp(ev, "session-exit") != 0)
@@ -127,13 +129,16 @@ static void cell(struct ctx *c, const struct json *o, const char *key, size_t wi
 static void print(struct ctx *c, const struct json *list)
 {
 	for (const struct json *o = json_first(list); o; o = json_next(o)) {
-		const char *asker = json_text(json_get(o, "asker")), *late = json_get(o, "late") ? " (found late)" : "";
+		const char *asker = json_text(json_get(o, "asker")),
+			   *late = json_get(o, "late") ? " (found late)" : "";
 
 		cell(c, o, "ts", 29);
 		cell(c, o, "identity", 20);
 		cell(c, o, "class", 12);
 		cell(c, o, "cause", 14);
-		text_shown(&c->out, json_text(json_get(o, "evidence")) ? json_text(json_get(o, "evidence")) : "-");
+		text_shown(&c->out, json_text(json_get(o, "evidence"))
+					? json_text(json_get(o, "evidence"))
+					: "-");
 		if (asker) {
 			buf_str(&c->out, " asked by ");
 			text_shown(&c->out, asker);
@@ -147,12 +152,15 @@ static void print(struct ctx *c, const struct json *list)
 int verb_deaths(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	auto_json struct json *reply = json_object();
-	struct reading r = {.name = parsed_arg(p, 0), .list = json_set(reply, "deaths", json_array())};
-	struct journal j = {.dirfd = c->layout.root_fd, .path = LAYOUT_EXITS_LOG, .keep = EXITS_KEEP};
+	struct reading r = {.name = parsed_arg(p, 0),
+			    .list = json_set(reply, "deaths", json_array())};
+	struct journal j = {
+	    .dirfd = c->layout.root_fd, .path = LAYOUT_EXITS_LOG, .keep = EXITS_KEEP};
 	int64_t last = SHOWN_DEFAULT;
 
 	/* A removed peer's deaths are still on record, so the name need not be registered. */
-	if ((r.name && peer_name_check(r.name, e) < 0) || opt_i64(p, "last", 1, SHOWN_MAX, &last, e) < 0)
+	if ((r.name && peer_name_check(r.name, e) < 0) ||
+	    opt_i64(p, "last", 1, SHOWN_MAX, &last, e) < 0)
 		return -1;
 	if (c->rooted && journal_each(&j, each, &r, e) < 0)
 		return -1;

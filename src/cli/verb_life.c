@@ -34,7 +34,8 @@ struct result {
 
 static int64_t wake_deadline(const struct ctx *c)
 {
-	return clock_mono_ms() + c->settings.boot_deadline_ms + c->settings.ready_gate_ms + WAKE_SLACK_MS;
+	return clock_mono_ms() + c->settings.boot_deadline_ms + c->settings.ready_gate_ms +
+	       WAKE_SLACK_MS;
 }
 
 static int stop_one(const struct ctx *c, const struct target *t, struct result *r, struct err *e)
@@ -52,10 +53,12 @@ static int stop_one(const struct ctx *c, const struct target *t, struct result *
 	return apply_peer(&in, &out, e);
 }
 
-/* `start --now` is a wake without words: it goes through the queue like any message, so it outlives us. */
+/* `start --now` is a wake without words: it goes through the queue like any message, so it outlives
+ * us. */
 static int wake(const struct ctx *c, const struct target *t, struct result *r, struct err *e)
 {
-	AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_WAKE, .accepted_at_ms = clock_utc_ms()};
+	AUTO(queue_item_done)
+	struct queue_item m = {.kind = ITEM_WAKE, .accepted_at_ms = clock_utc_ms()};
 	AUTO(receipt_done) struct receipt done = {.answer = NULL};
 	struct sender s = {.nature = NATURE_NONE};
 	struct err none = ERR_INIT;
@@ -70,21 +73,25 @@ static int wake(const struct ctx *c, const struct target *t, struct result *r, s
 	if (keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0 ||
 	    queue_put(&c->layout, &t->id, &m, e) < 0)
 		return -1;
-	if (keeper_deliver(&c->layout, &t->id, m.id, false, wake_deadline(c), reason, sizeof reason, e) < 0)
+	if (keeper_deliver(&c->layout, &t->id, m.id, false, wake_deadline(c), reason, sizeof reason,
+			   e) < 0)
 		return reason[0] ? err_wrap(e, "%s", reason) : -1;
 	if (receipt_load(&c->layout, &t->id, m.id, &done, &none) == 0) {
 		memcpy(r->mode, done.mode, sizeof r->mode);
 		memcpy(r->cause, done.cause, sizeof r->cause);
 		if (done.status != DELIVERY_DELIVERED)
-			return err_set(e, ERR_FAILED, 0, "%s", done.reason[0] ? done.reason : "it did not start");
+			return err_set(e, ERR_FAILED, 0, "%s",
+				       done.reason[0] ? done.reason : "it did not start");
 	}
 	return 0;
 }
 
-static int start_one(const struct ctx *c, const struct parsed *p, const struct target *t, struct result *r, struct err *e)
+static int start_one(const struct ctx *c, const struct parsed *p, const struct target *t,
+		     struct result *r, struct err *e)
 {
 	r->action = "started";
-	if (mark_clear(&c->layout, &t->id, MARK_STOPPED, e) < 0 || deaths_clear(&c->layout, &t->id, e) < 0)
+	if (mark_clear(&c->layout, &t->id, MARK_STOPPED, e) < 0 ||
+	    deaths_clear(&c->layout, &t->id, e) < 0)
 		return -1;
 	return opt_given(p, "now") ? wake(c, t, r, e) : 0;
 }
@@ -98,10 +105,12 @@ static int refuse_service(const struct ctx *c, const struct target *t, struct er
 	if (m.kind != KIND_SERVICE)
 		return 0;
 	err_set(e, ERR_REFUSED, 0, "%s is a service and has no conversation", t->id.runtime);
-	return err_hint(e, "to restart it: iapeer stop %s && iapeer start --now %s", t->id.name, t->id.name);
+	return err_hint(e, "to restart it: iapeer stop %s && iapeer start --now %s", t->id.name,
+			t->id.name);
 }
 
-static int new_one(const struct ctx *c, const struct parsed *p, const struct target *t, struct result *r, struct err *e)
+static int new_one(const struct ctx *c, const struct parsed *p, const struct target *t,
+		   struct result *r, struct err *e)
 {
 	auto_json struct json *reply = NULL;
 
@@ -116,12 +125,14 @@ static int new_one(const struct ctx *c, const struct parsed *p, const struct tar
 	    mark_clear(&c->layout, &t->id, MARK_IDLE_REAPED, e) < 0 ||
 	    mark_set(&c->layout, &t->id, MARK_NEW_EAGER, e) < 0)
 		return -1;
-	if (keeper_apply(&c->layout, &t->id, trigger_word(TRIG_NEW), wake_deadline(c), &reply, e) < 0)
+	if (keeper_apply(&c->layout, &t->id, trigger_word(TRIG_NEW), wake_deadline(c), &reply, e) <
+	    0)
 		return -1;
 	return reply_outcome(reply, r->mode, r->cause, e);
 }
 
-static int one(const struct ctx *c, const struct parsed *p, const struct target *t, struct result *r, struct err *e)
+static int one(const struct ctx *c, const struct parsed *p, const struct target *t,
+	       struct result *r, struct err *e)
 {
 	switch ((enum life_arg)p->verb->arg) {
 	case LIFE_START:
@@ -145,7 +156,8 @@ static const char *explain(const struct parsed *p, const struct result *r)
 	return opt_given(p, "now") ? "live" : "asleep, wakes with the next message";
 }
 
-static void say(struct ctx *c, const struct parsed *p, const struct target *t, const struct result *r, bool live)
+static void say(struct ctx *c, const struct parsed *p, const struct target *t,
+		const struct result *r, bool live)
 {
 	buf_fmt(&c->out, "%s (%s): ", t->id.name, t->id.runtime);
 	if (r->why.code != ERR_NONE)
@@ -200,14 +212,19 @@ int verb_life(struct ctx *c, const struct parsed *p, struct err *e)
 	for (size_t i = 0; i < t.n; i++) {
 		struct result r = {.action = "failed", .why = ERR_INIT};
 
-		if (one(c, p, &t.v[i], &r, &r.why) < 0) {
+		struct err why = ERR_INIT;
+
+		if (one(c, p, &t.v[i], &r, &why) < 0) {
+			r.why = why;
 			failed++;
-			if (r.why.code >= bad.code)
-				bad = r.why;
+			if (why.code >= bad.code)
+				bad = why;
 		}
 		tell(results, &t.v[i], &r);
 		if (t.n > 1 || r.why.code == ERR_NONE)
-			say(c, p, &t.v[i], &r, p->verb->arg == LIFE_START && r.why.code == ERR_NONE && is_live(c, &t.v[i]));
+			say(c, p, &t.v[i], &r,
+			    p->verb->arg == LIFE_START && r.why.code == ERR_NONE &&
+				is_live(c, &t.v[i]));
 	}
 	return worst(t.n, failed, &bad, e);
 }

@@ -30,7 +30,8 @@ static void table_done(struct table *t)
 	free(t->v);
 }
 
-static void fill(const struct ctx *c, struct table *t, const struct peer_record *r, const struct sight *sights)
+static void fill(const struct ctx *c, struct table *t, const struct peer_record *r,
+		 const struct sight *sights)
 {
 	struct line *line = &t->v[t->n++];
 
@@ -67,7 +68,8 @@ static void print_line(struct ctx *c, const struct table *t, const struct line *
 			buf_chr(&c->out, ' ');
 	}
 	if (c->term.columns > 0)
-		room = (size_t)c->term.columns > text_at + 8 ? (size_t)c->term.columns - text_at : 8;
+		room =
+		    (size_t)c->term.columns > text_at + 8 ? (size_t)c->term.columns - text_at : 8;
 	text_fit(&c->term, &c->out, line->record->description, room);
 	buf_chr(&c->out, '\n');
 }

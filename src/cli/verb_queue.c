@@ -96,8 +96,8 @@ static int list_all(struct ctx *c, const struct targets *t, struct err *e)
 /* ---- one item ---- */
 
 /* Which of the identities has that message waiting. */
-static int locate(const struct ctx *c, const struct targets *t, const char *message_id, struct peer_id *out, char file[static 64],
-		  struct err *e)
+static int locate(const struct ctx *c, const struct targets *t, const char *message_id,
+		  struct peer_id *out, char file[static 64], struct err *e)
 {
 	if (!message_id_valid(message_id))
 		return err_set(e, ERR_USAGE, 0, "\"%.80s\" is no message id", message_id);
@@ -123,7 +123,8 @@ static void say(struct ctx *c, const struct peer_id *id, const char *message_id,
 	buf_fmt(&c->out, "%s: %s\n", message_id, action);
 }
 
-/* The receipt goes first, as in a delivery: its sender, who may be waiting, learns what became of it. */
+/* The receipt goes first, as in a delivery: its sender, who may be waiting, learns what became of
+ * it. */
 static int drop(struct ctx *c, const struct targets *t, const char *message_id, struct err *e)
 {
 	AUTO(lock_done) struct lock lock = LOCK_INIT;
@@ -132,12 +133,15 @@ static int drop(struct ctx *c, const struct targets *t, const char *message_id, 
 	struct peer_id id;
 	char file[64];
 
-	if (locate(c, t, message_id, &id, file, e) < 0 || peer_lock(c, &id, "queue drop", LOCK_WAIT_MS, &lock, e) < 0)
+	if (locate(c, t, message_id, &id, file, e) < 0 ||
+	    peer_lock(c, &id, "queue drop", LOCK_WAIT_MS, &lock, e) < 0)
 		return -1;
-	if (locate(c, t, message_id, &id, file, e) < 0 || queue_read(&c->layout, &id, file, &m, e) < 0)
+	if (locate(c, t, message_id, &id, file, e) < 0 ||
+	    queue_read(&c->layout, &id, file, &m, e) < 0)
 		return -1;
 	r.accepted_at_ms = m.accepted_at_ms;
-	if (!str_put(r.id, sizeof r.id, message_id) || !str_put(r.reason, sizeof r.reason, "dropped from the queue"))
+	if (!str_put(r.id, sizeof r.id, message_id) ||
+	    !str_put(r.reason, sizeof r.reason, "dropped from the queue"))
 		return err_set(e, ERR_USAGE, 0, "the id is too long");
 	if (receipt_save(&c->layout, &id, &r, e) < 0 || queue_remove(&c->layout, &id, file, e) < 0)
 		return -1;
@@ -145,14 +149,17 @@ static int drop(struct ctx *c, const struct targets *t, const char *message_id, 
 	return 0;
 }
 
-static int deliver_now(struct ctx *c, const struct peer_id *id, const char *message_id, struct err *e)
+static int deliver_now(struct ctx *c, const struct peer_id *id, const char *message_id,
+		       struct err *e)
 {
 	char reason[256] = "";
 	int64_t deadline = clock_mono_ms() + DELIVER_WAIT_MS;
 
-	if (keeper_deliver(&c->layout, id, message_id, false, deadline, reason, sizeof reason, e) < 0) {
+	if (keeper_deliver(&c->layout, id, message_id, false, deadline, reason, sizeof reason, e) <
+	    0) {
 		if (e->code == ERR_TIMEOUT)
-			err_set(e, ERR_QUEUED, 0, "%s still waits%s%s", message_id, reason[0] ? ": " : "", reason);
+			err_set(e, ERR_QUEUED, 0, "%s still waits%s%s", message_id,
+				reason[0] ? ": " : "", reason);
 		return -1;
 	}
 	say(c, id, message_id, "delivered");

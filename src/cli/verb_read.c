@@ -13,11 +13,11 @@
 
 #include "iapeer/base/banned.h"
 
-#define TMUX_WAIT_MS  5000
-#define LOCK_WAIT_MS  10000
-#define LAST_DEFAULT  20
-#define LAST_MAX      100000
-#define LOG_READ_MAX  (4U << 20)
+#define TMUX_WAIT_MS 5000
+#define LOCK_WAIT_MS 10000
+#define LAST_DEFAULT 20
+#define LAST_MAX     100000
+#define LOG_READ_MAX (4U << 20)
 
 /* Blank lines at the end say nothing. */
 static void drop_blank_end(struct buf *b)
@@ -47,20 +47,23 @@ static int read_screen(const struct ctx *c, const struct session *s, struct buf 
 	AUTO(tmux_look_done) struct tmux_look look = {.cursor_x = -1};
 	struct tmux t;
 
-	if (live_tmux(c, s, &t, e) < 0 || tmux_look(&t, false, clock_mono_ms() + TMUX_WAIT_MS, &look, e) < 0)
+	if (live_tmux(c, s, &t, e) < 0 ||
+	    tmux_look(&t, false, clock_mono_ms() + TMUX_WAIT_MS, &look, e) < 0)
 		return -1;
 	screen_plain(buf_cstr(&look.screen), look.screen.len, out);
 	drop_blank_end(out);
 	return 0;
 }
 
-static int read_log(const struct ctx *c, const struct peer_id *id, int64_t lines, struct buf *out, struct err *e)
+static int read_log(const struct ctx *c, const struct peer_id *id, int64_t lines, struct buf *out,
+		    struct err *e)
 {
 	AUTO(buf_done) struct buf raw = BUF_INIT(LOG_READ_MAX + 1);
 	char path[LAYOUT_PATH];
 
 	layout_pane_log(id, path);
-	if (fs_read_at(c->layout.root_fd, path, -(int64_t)LOG_READ_MAX, LOG_READ_MAX, &raw, e) < 0) {
+	if (fs_read_at(c->layout.root_fd, path, -(int64_t)LOG_READ_MAX, LOG_READ_MAX, &raw, e) <
+	    0) {
 		if (e->code != ERR_NOT_FOUND)
 			return -1;
 		return err_set(e, ERR_FAILED, 0, "%s has shown nothing yet", id->name);
@@ -70,8 +73,8 @@ static int read_log(const struct ctx *c, const struct peer_id *id, int64_t lines
 	return 0;
 }
 
-static int read_it(const struct ctx *c, const struct parsed *p, const struct sight *s, const char **out_source, struct buf *out,
-		   struct err *e)
+static int read_it(const struct ctx *c, const struct parsed *p, const struct sight *s,
+		   const char **out_source, struct buf *out, struct err *e)
 {
 	bool live = s->shown == SHOWN_LIVE && s->o.has_session;
 	int64_t lines = LAST_DEFAULT;
@@ -131,11 +134,13 @@ int verb_interrupt(struct ctx *c, const struct parsed *p, struct err *e)
 		return -1;
 	if (m.interrupt.n == 0)
 		return err_set(e, ERR_REFUSED, 0, "%s has no key that interrupts it", id.runtime);
-	if (peer_lock(c, &id, "interrupt", LOCK_WAIT_MS, &lock, e) < 0 || sight_of(c, NULL, r, &id, &s, e) < 0)
+	if (peer_lock(c, &id, "interrupt", LOCK_WAIT_MS, &lock, e) < 0 ||
+	    sight_of(c, NULL, r, &id, &s, e) < 0)
 		return -1;
 	if (s.shown != SHOWN_LIVE || !s.o.has_session)
 		return err_set(e, ERR_FAILED, 0, "%s is not live", id.name);
-	if (live_tmux(c, &s.o.session, &t, e) < 0 || tmux_keys(&t, &m.interrupt, clock_mono_ms() + TMUX_WAIT_MS, e) < 0)
+	if (live_tmux(c, &s.o.session, &t, e) < 0 ||
+	    tmux_keys(&t, &m.interrupt, clock_mono_ms() + TMUX_WAIT_MS, e) < 0)
 		return -1;
 	c->reply = json_object();
 	json_set_str(c->reply, "peer", id.name);

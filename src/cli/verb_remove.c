@@ -53,7 +53,8 @@ int verb_remove(struct ctx *c, const struct parsed *p, struct err *e)
 
 	if (peer_name_check(name, e) < 0)
 		return -1;
-	if (c->rooted && remove_peer(&c->layout, &c->settings, name, opt_given(p, "force"), &r, e) < 0) {
+	if (c->rooted &&
+	    remove_peer(&c->layout, &c->settings, name, opt_given(p, "force"), &r, e) < 0) {
 		r.absent = false;
 		tell(c, name, e->code == ERR_REFUSED ? "refused-live" : "failed", &r);
 		return -1;

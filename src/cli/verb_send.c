@@ -22,13 +22,14 @@
 
 #define KEEPER_WAIT_MS    10000
 #define WITHDRAW_WAIT_MS  2000
+#define NUDGE_MS          20
 #define TIMEOUT_DEFAULT_S 60
 #define TIMEOUT_MAX_S     86400
 
 struct sending {
 	const char *typed; /* the peer's name as typed */
 	struct peer_id id;
-	bool known;        /* id is filled */
+	bool known; /* id is filled */
 	const struct peer_record *record;
 	struct manifest manifest;
 	struct profile profile;
@@ -80,7 +81,9 @@ static int take_id(const struct parsed *p, struct sending *s, struct err *e)
 	}
 	if (!message_id_valid(id) || !str_put(s->item.id, sizeof s->item.id, id)) {
 		err_set(e, ERR_USAGE, 0, "--id: \"%.80s\" is no message id", id);
-		return err_hint(e, "letters, digits and . _ : @ -, a letter or digit first, at most %d", MESSAGE_ID_MAX);
+		return err_hint(
+		    e, "letters, digits and . _ : @ -, a letter or digit first, at most %d",
+		    MESSAGE_ID_MAX);
 	}
 	return 0;
 }
@@ -105,10 +108,12 @@ static int find_peer(const struct ctx *c, const struct parsed *p, struct sending
 	if (peer_meant(c, s->typed, opt_value(p, "runtime"), &s->record, &s->id, e) < 0)
 		return -1;
 	s->known = true;
-	if (manifest_load(&c->layout, s->id.runtime, &s->manifest, e) < 0 || peer_profile(s->record, &s->profile, e) < 0)
+	if (manifest_load(&c->layout, s->id.runtime, &s->manifest, e) < 0 ||
+	    peer_profile(s->record, &s->profile, e) < 0)
 		return -1;
 	if (s->item.wait == WAIT_RECORDED && s->manifest.proof != PROOF_RECORDED) {
-		err_set(e, ERR_USAGE, 0, "--wait recorded: %s can prove no more than submitted", s->id.runtime);
+		err_set(e, ERR_USAGE, 0, "--wait recorded: %s can prove no more than submitted",
+			s->id.runtime);
 		return err_hint(e, "--wait submitted");
 	}
 	return 0;
@@ -119,15 +124,14 @@ static int find_duplicate(const struct ctx *c, struct sending *s, struct err *e)
 {
 	struct err why = ERR_INIT;
 
-	if (receipt_load(&c->layout, &s->id, s->item.id, &s->receipt, &why) == 0)
-		s->has_receipt = s->duplicate = true;
-	else if (why.code != ERR_NOT_FOUND)
-		return err_set(e, why.code, 0, "%s", why.msg);
-	else if (queue_find(&c->layout, &s->id, s->item.id, s->item.file, &why) == 0)
-		s->queued = s->duplicate = true;
-	else if (why.code != ERR_NOT_FOUND)
-		return err_set(e, why.code, 0, "%s", why.msg);
-	return 0;
+	s->has_receipt = receipt_load(&c->layout, &s->id, s->item.id, &s->receipt, &why) == 0;
+	if (!s->has_receipt && why.code == ERR_NOT_FOUND)
+		s->queued = queue_find(&c->layout, &s->id, s->item.id, s->item.file, &why) == 0;
+	s->duplicate = s->has_receipt || s->queued;
+	if (s->duplicate || why.code == ERR_NOT_FOUND)
+		return 0;
+	*e = why;
+	return -1;
 }
 
 static int check_who(const struct ctx *c, const struct parsed *p, struct sending *s, struct err *e)
@@ -142,13 +146,15 @@ static int check_who(const struct ctx *c, const struct parsed *p, struct sending
 	return check_sender(&from, &s->id, &s->profile, &s->manifest, e);
 }
 
-static int crash_loop(const struct ctx *c, const struct sending *s, const struct observation *o, struct err *e)
+static int crash_loop(const struct ctx *c, const struct sending *s, const struct observation *o,
+		      struct err *e)
 {
 	int n = death_ring_own(&o->deaths, clock_utc_ms(), c->settings.crashloop_window_ms);
 	const char *cause = o->deaths.n ? o->deaths.v[o->deaths.n - 1].cause : "";
 
-	err_set(e, ERR_REFUSED, 0, "crash loop: its program ended by itself %d times in %lld s%s%s", n,
-		(long long)(c->settings.crashloop_window_ms / 1000), *cause ? ", last: " : "", cause);
+	err_set(e, ERR_REFUSED, 0, "crash loop: its program ended by itself %d times in %lld s%s%s",
+		n, (long long)(c->settings.crashloop_window_ms / 1000), *cause ? ", last: " : "",
+		cause);
 	return err_hint(e, "iapeer start %s", s->id.name);
 }
 
@@ -190,7 +196,8 @@ static int check_state(const struct ctx *c, struct sending *s, struct err *e)
 
 static int check_all(const struct ctx *c, const struct parsed *p, struct sending *s, struct err *e)
 {
-	if (find_peer(c, p, s, e) < 0 || check_message(&s->item, &s->manifest, e) < 0 || find_duplicate(c, s, e) < 0)
+	if (find_peer(c, p, s, e) < 0 || check_message(&s->item, &s->manifest, e) < 0 ||
+	    find_duplicate(c, s, e) < 0)
 		return -1;
 	if (s->duplicate)
 		return 0;
@@ -204,7 +211,8 @@ static bool wants_turn(const struct sending *s)
 	return s->item.wait == WAIT_TURN;
 }
 
-/* Wait for the receipt. A failure is kept: what the receipt or the queue says about the message counts for more. */
+/* Wait for the receipt. A failure is kept: what the receipt or the queue says about the message
+ * counts for more. */
 static int deliver(const struct ctx *c, struct sending *s, struct err *e)
 {
 	int64_t deadline = clock_mono_ms() + s->timeout_ms;
@@ -213,10 +221,11 @@ static int deliver(const struct ctx *c, struct sending *s, struct err *e)
 	int rc;
 
 	if (s->item.wait == WAIT_ACCEPTED)
-		deadline = clock_mono_ms(); /* nudged, not waited for */
+		deadline = clock_mono_ms() + NUDGE_MS; /* not waited for */
 	if (!s->live && c->term.err_tty && !c->json && s->item.wait != WAIT_ACCEPTED)
 		ctx_note("waking %s ...", s->id.name);
-	rc = keeper_deliver(&c->layout, &s->id, s->item.id, wants_turn(s), deadline, s->reason, sizeof s->reason, e);
+	rc = keeper_deliver(&c->layout, &s->id, s->item.id, wants_turn(s), deadline, s->reason,
+			    sizeof s->reason, e);
 	receipt_done(&s->receipt);
 	s->receipt = (struct receipt){.answer = NULL};
 	s->has_receipt = receipt_load(&c->layout, &s->id, s->item.id, &s->receipt, &why) == 0;
@@ -235,6 +244,9 @@ static int accept_item(const struct ctx *c, struct sending *s, struct err *e)
 	if (queue_put(&c->layout, &s->id, &s->item, e) < 0)
 		return -1;
 	s->queued = true;
+	if (s->item.attachments.n && s->manifest.envelope == ENVELOPE_BARE)
+		ctx_note("iapeer: note: %s takes bare text: it is not told of the attachments",
+			 s->id.runtime);
 	return 0;
 }
 
@@ -245,7 +257,8 @@ static int still_waits(const struct sending *s, struct err *e)
 {
 	if (s->item.wait == WAIT_ACCEPTED || s->profile.wake_policy == WAKE_EPHEMERAL)
 		return 0;
-	err_set(e, ERR_QUEUED, 0, "accepted, not yet delivered%s%s", s->reason[0] ? ": " : "", s->reason);
+	err_set(e, ERR_QUEUED, 0, "accepted, not yet delivered%s%s", s->reason[0] ? ": " : "",
+		s->reason);
 	return err_hint(e, "it waits in the queue (iapeer queue %s)", s->id.name);
 }
 
@@ -273,7 +286,8 @@ static int of_receipt(const struct sending *s, struct err *e)
 	return err_set(e, ERR_TIMEOUT, 0, "%s", why);
 }
 
-/* A refused message must not be delivered after all: it is taken back, unless a paste may have begun. */
+/* A refused message must not be delivered after all: it is taken back, unless a paste may have
+ * begun. */
 static bool withdraw(const struct ctx *c, struct sending *s)
 {
 	AUTO(lock_done) struct lock lock = LOCK_INIT;
@@ -282,30 +296,45 @@ static bool withdraw(const struct ctx *c, struct sending *s)
 
 	layout_state(&s->id, "sending", path);
 	if (peer_lock(c, &s->id, "withdraw", WITHDRAW_WAIT_MS, &lock, &e) < 0 ||
-	    fs_exists(c->layout.root_fd, path) || queue_find(&c->layout, &s->id, s->item.id, file, &e) < 0 ||
+	    fs_exists(c->layout.root_fd, path) ||
+	    queue_find(&c->layout, &s->id, s->item.id, file, &e) < 0 ||
 	    queue_remove(&c->layout, &s->id, file, &e) < 0)
 		return false;
 	s->queued = false;
 	return true;
 }
 
+/* Stopped, or in a crash loop, since we looked: then it was refused, and must not be delivered
+ * later after all. */
+static bool refused(const struct ctx *c, struct sending *s, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	if (s->duplicate || s->item.wait == WAIT_ACCEPTED || check_state(c, s, &why) == 0)
+		return false;
+	if ((why.code != ERR_STOPPED && why.code != ERR_REFUSED) || !withdraw(c, s))
+		return false;
+	*e = why;
+	s->reason[0] = '\0';
+	return true;
+}
+
 /* The keeper's failure says why; the receipt, else the queue, says what is so. */
 static int settle(const struct ctx *c, struct sending *s, int rc, struct err *e)
 {
-	bool refused = rc < 0 && (e->code == ERR_STOPPED || e->code == ERR_REFUSED);
-
 	if (s->has_receipt)
 		return of_receipt(s, e);
-	if (s->queued && refused && !s->duplicate && withdraw(c, s))
-		return -1;
 	if (!s->queued)
 		return rc < 0 ? -1 : err_set(e, ERR_FAILED, 0, "no receipt");
+	if (refused(c, s, e))
+		return -1;
 	if (rc < 0 && e->code != ERR_TIMEOUT && !s->reason[0])
 		str_cut(s->reason, sizeof s->reason, e->msg);
 	return still_waits(s, e);
 }
 
-static void report(struct ctx *c, const struct parsed *p, const struct sending *s, int rc, const struct err *e)
+static void report(struct ctx *c, const struct parsed *p, const struct sending *s, int rc,
+		   const struct err *e)
 {
 	bool ask = p->verb->arg == SEND_ASK;
 	struct outcome o = {.item = &s->item,

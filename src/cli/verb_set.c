@@ -46,14 +46,16 @@ static int set_wake_policy(struct edit *x, const char *value, struct err *e)
 {
 	if (wake_policy_parse(value, &x->profile.wake_policy))
 		return 0;
-	return err_set(e, ERR_USAGE, 0, "wake_policy: \"%.40s\" is none of on-demand, ephemeral, always", value);
+	return err_set(e, ERR_USAGE, 0,
+		       "wake_policy: \"%.40s\" is none of on-demand, ephemeral, always", value);
 }
 
 static int set_resume_policy(struct edit *x, const char *value, struct err *e)
 {
 	if (resume_policy_parse(value, &x->profile.resume_policy))
 		return 0;
-	return err_set(e, ERR_USAGE, 0, "resume_policy: \"%.40s\" is none of continue, topic, always, never", value);
+	return err_set(e, ERR_USAGE, 0,
+		       "resume_policy: \"%.40s\" is none of continue, topic, always, never", value);
 }
 
 /* Empty: what the runtime's default says. */
@@ -67,7 +69,9 @@ static int set_accepts(struct edit *x, const char *value, struct err *e)
 		enum nature n = nature_parse(words.v[i]);
 
 		if (n == NATURE_NONE)
-			return err_set(e, ERR_USAGE, 0, "accepts: \"%.40s\" is none of artificial, natural, absent", words.v[i]);
+			return err_set(e, ERR_USAGE, 0,
+				       "accepts: \"%.40s\" is none of artificial, natural, absent",
+				       words.v[i]);
 		accepts |= 1U << n;
 	}
 	x->profile.accepts = accepts;
@@ -95,7 +99,8 @@ static int set_default(struct edit *x, const char *value, struct err *e)
 {
 	struct profile *f = &x->profile;
 
-	if (strv_has(&f->runtimes, value) && str_put(f->default_runtime, sizeof f->default_runtime, value))
+	if (strv_has(&f->runtimes, value) &&
+	    str_put(f->default_runtime, sizeof f->default_runtime, value))
 		return 0;
 	err_set(e, ERR_USAGE, 0, "default: %.40s is none of its runtimes", value);
 	return words_hint(e, "it has", &f->runtimes);
@@ -110,10 +115,12 @@ static int check_dropped(const struct edit *x, const struct strv *wanted, struct
 
 		if (strv_has(wanted, runtime))
 			continue;
-		if (peer_make(runtime, x->record->name, &id, e) < 0 || sight_of(x->c, NULL, x->record, &id, &s, e) < 0)
+		if (peer_make(runtime, x->record->name, &id, e) < 0 ||
+		    sight_of(x->c, NULL, x->record, &id, &s, e) < 0)
 			return -1;
 		if (s.shown == SHOWN_LIVE || s.shown == SHOWN_UNKNOWN) {
-			err_set(e, ERR_REFUSED, 0, "runtimes: %s is live on %s", x->record->name, runtime);
+			err_set(e, ERR_REFUSED, 0, "runtimes: %s is live on %s", x->record->name,
+				runtime);
 			return err_hint(e, "iapeer stop %s %s", x->record->name, runtime);
 		}
 	}
@@ -129,7 +136,8 @@ static int set_runtimes(struct edit *x, const char *value, struct err *e)
 		AUTO(manifest_done) struct manifest m = {.kind = KIND_SHELL};
 
 		if (!peer_runtime_valid(typed.v[i]))
-			return err_set(e, ERR_USAGE, 0, "runtimes: \"%.40s\" is no runtime's name", typed.v[i]);
+			return err_set(e, ERR_USAGE, 0, "runtimes: \"%.40s\" is no runtime's name",
+				       typed.v[i]);
 		if (manifest_load(&x->c->layout, typed.v[i], &m, e) < 0) {
 			if (e->code == ERR_NOT_FOUND)
 				e->code = ERR_USAGE;
@@ -154,14 +162,14 @@ static const struct key {
 	const char *name;
 	int (*set)(struct edit *, const char *value, struct err *);
 } keys[] = {
-    {"runtimes", set_runtimes},
-    {"default", set_default},
-    {"description", set_description},
-    {"tags", set_tags},
-    {"workdir", set_workdir},
-    {"wake_policy", set_wake_policy},
-    {"resume_policy", set_resume_policy},
-    {"accepts", set_accepts},
+    {"runtimes",       set_runtimes      },
+    {"default",        set_default       },
+    {"description",    set_description   },
+    {"tags",           set_tags          },
+    {"workdir",        set_workdir       },
+    {"wake_policy",    set_wake_policy   },
+    {"resume_policy",  set_resume_policy },
+    {"accepts",        set_accepts       },
     {"initial_prompt", set_initial_prompt},
 };
 #define N_KEYS (sizeof keys / sizeof keys[0])
@@ -215,12 +223,15 @@ static int apply_keys(struct edit *x, const struct parsed *p, struct err *e)
 
 static int save(struct edit *x, struct err *e)
 {
-	struct peer_record r = {.telegram = x->record->telegram, .intelligence = x->record->intelligence};
+	struct peer_record r = {.telegram = x->record->telegram,
+				.intelligence = x->record->intelligence};
 	struct registry_change change = {.record = &r, .set_default = true, .replace = true};
 	bool created;
 
 	if (x->c->registry.newer)
-		return err_set(e, ERR_REFUSED, 0, "the registry was written by a newer iapeer; it is read, not written");
+		return err_set(
+		    e, ERR_REFUSED, 0,
+		    "the registry was written by a newer iapeer; it is read, not written");
 	if (profile_save(x->record->cwd, &x->profile, e) < 0)
 		return -1;
 	memcpy(r.name, x->record->name, sizeof r.name);
@@ -235,10 +246,12 @@ int verb_set(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	AUTO(edit_done) struct edit x = {.c = c};
 
-	if (registry_need(&c->registry, p->args[0], &x.record, e) < 0 || peer_profile(x.record, &x.profile, e) < 0)
+	if (registry_need(&c->registry, p->args[0], &x.record, e) < 0 ||
+	    peer_profile(x.record, &x.profile, e) < 0)
 		return -1;
 	if (strcmp(x.profile.name, x.record->name) != 0)
-		return err_set(e, ERR_REFUSED, 0, "the profile in %s is of %s", x.record->cwd, x.profile.name);
+		return err_set(e, ERR_REFUSED, 0, "the profile in %s is of %s", x.record->cwd,
+			       x.profile.name);
 	for (size_t i = 0; i < x.record->runtimes.n; i++)
 		words_unite(&x.profile.runtimes, x.record->runtimes.v[i]);
 	if (apply_keys(&x, p, e) < 0 || save(&x, e) < 0)

@@ -32,7 +32,8 @@ static void page_done(struct page *g)
 
 static void marks_of(const struct layout *l, const struct peer_id *id, struct strv *out)
 {
-	static const char *const all[] = {MARK_STOPPED, MARK_IDLE_REAPED, MARK_NEW_EAGER, MARK_FRESH_NEXT};
+	static const char *const all[] = {MARK_STOPPED, MARK_IDLE_REAPED, MARK_NEW_EAGER,
+					  MARK_FRESH_NEXT};
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		if (mark_is_set(l, id, all[i]))
@@ -43,7 +44,8 @@ static int gather(struct ctx *c, const char *name, struct page *g, struct err *e
 {
 	struct err why = ERR_INIT;
 
-	if (registry_need(&c->registry, name, &g->record, e) < 0 || sights_of(c, NULL, g->record, &g->sights, e) < 0)
+	if (registry_need(&c->registry, name, &g->record, e) < 0 ||
+	    sights_of(c, NULL, g->record, &g->sights, e) < 0)
 		return -1;
 	if (peer_profile(g->record, &g->profile, &why) < 0)
 		log_warn("show", "%s", why.msg); /* the rest is worth seeing all the more */
@@ -69,7 +71,7 @@ static struct json *last_death(const struct page *g)
 	for (size_t i = 0; i < g->record->runtimes.n; i++) {
 		const struct death_ring *r = &g->sights[i].o.deaths;
 
-		if (r->n && (!last || r->v[r->n - 1].at_ms > last->at_ms))
+		if (g->sights[i].looked && r->n && (!last || r->v[r->n - 1].at_ms > last->at_ms))
 			last = &r->v[r->n - 1];
 	}
 	if (!last)
@@ -90,9 +92,10 @@ static struct json *line_json(const struct buf *line, const char *const *keys)
 	return o;
 }
 
-/* Of several runtimes the newest line counts; ts sorts as text only within one time zone, so the time is compared. */
-static void newest(const struct layout *l, const struct page *g, const char *log, const char *const match[3],
-		   struct buf *out)
+/* Of several runtimes the newest line counts; ts sorts as text only within one time zone, so the
+ * time is compared. */
+static void newest(const struct layout *l, const struct page *g, const char *log,
+		   const char *const match[3], struct buf *out)
 {
 	int64_t best = -1;
 
@@ -100,12 +103,16 @@ static void newest(const struct layout *l, const struct page *g, const char *log
 		AUTO(buf_done) struct buf line = BUF_INIT(CAP_STATE);
 		char identity[PEER_IDENTITY_MAX + 1], ts[CLOCK_ISO_MAX];
 		int64_t at = 0;
-		struct log_match want[] = {{match[0], match[1]}, {match[2], identity}};
+		struct log_match want[] = {
+		    {match[0], match[1]},
+                    {match[2], identity}
+                };
 
 		peer_identity(&g->sights[i].id, identity);
 		if (!log_last(l, log, want, 2, &line))
 			continue;
-		if (!logfmt_get(buf_cstr(&line), line.len, "ts", ts, sizeof ts) || !clock_parse_iso(ts, &at) || at <= best)
+		if (!logfmt_get(buf_cstr(&line), line.len, "ts", ts, sizeof ts) ||
+		    !clock_parse_iso(ts, &at) || at <= best)
 			continue;
 		best = at;
 		buf_cut(out, 0);
@@ -117,7 +124,8 @@ static struct json *last_json(const struct ctx *c, const struct page *g)
 {
 	static const char *const delivery[] = {"ts", "id", "from", "rung", "status", "topic", NULL};
 	static const char *const wake[] = {"ts", "identity", "mode", "cause", NULL};
-	static const char *const by_to[] = {"ev", "delivery", "to"}, *const by_identity[] = {"ev", "wake", "identity"};
+	static const char *const by_to[] = {"ev", "delivery", "to"}, *const by_identity[] = {
+									 "ev", "wake", "identity"};
 	AUTO(buf_done) struct buf line = BUF_INIT(CAP_STATE);
 	struct json *o = json_object(), *death = last_death(g);
 

@@ -1,4 +1,5 @@
-/* supervise, and what is called by the keeper and by tmux, never by hand: _apply, _panelog, _hook. */
+/* supervise, and what is called by the keeper and by tmux, never by hand: _apply, _panelog, _hook.
+ */
 #include "iapeer/cli/verb_runs.h"
 
 #include <string.h>
@@ -30,7 +31,9 @@ static int stop(struct ctx *c, struct err *e)
 
 int verb_supervise(struct ctx *c, const struct parsed *p, struct err *e)
 {
-	struct supervise_opts o = {.on_demand = opt_given(p, "on-demand"), .replace = opt_given(p, "replace"), .ready_fd = -1};
+	struct supervise_opts o = {.on_demand = opt_given(p, "on-demand"),
+				   .replace = opt_given(p, "replace"),
+				   .ready_fd = -1};
 	int64_t fd = -1;
 
 	if (opt_i64(p, "ready-fd", 3, DESCRIPTOR_MAX, &fd, e) < 0)
@@ -55,7 +58,8 @@ int verb_panelog(struct ctx *c, const struct parsed *p, struct err *e)
 	int64_t max_bytes = c->settings.panelog_max_bytes, keep = c->settings.panelog_keep;
 	struct peer_id id;
 
-	if (peer_parse(p->args[0], &id, e) < 0 || opt_i64(p, "max-bytes", 0, INT64_MAX, &max_bytes, e) < 0 ||
+	if (peer_parse(p->args[0], &id, e) < 0 ||
+	    opt_i64(p, "max-bytes", 0, INT64_MAX, &max_bytes, e) < 0 ||
 	    opt_i64(p, "keep", 0, 1000, &keep, e) < 0)
 		return -1;
 	return panelog_run(&c->layout, &id, max_bytes, (int)keep, e);
@@ -76,6 +80,7 @@ int verb_hook(struct ctx *c, const struct parsed *p, struct err *e)
 	struct hook_facts h = {.pane = pane ? pane : "",
 			       .pane_pid = known(p, "pid") > 0 ? known(p, "pid") : 0,
 			       .status = known(p, "status"),
+			       .server_pid = known(p, "server"),
 			       .signal = known(p, "signal")};
 	struct peer_id id;
 

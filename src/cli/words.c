@@ -75,7 +75,8 @@ int words_tags(const char *text, struct strv *list, struct err *e)
 	words_split(text, ',', &tags);
 	for (size_t i = 0; i < tags.n; i++) {
 		if (!tag_valid(tags.v[i]))
-			return err_set(e, ERR_USAGE, 0, "\"%.80s\" is no tag: letters, digits, . _ -, at most %d",
+			return err_set(e, ERR_USAGE, 0,
+				       "\"%.80s\" is no tag: letters, digits, . _ -, at most %d",
 				       tags.v[i], TAG_MAX);
 		words_unite(list, tags.v[i]);
 	}
@@ -95,7 +96,8 @@ int words_description(const char *text, char *out, struct err *e)
 		n++;
 	}
 	if (at < len)
-		ctx_note("iapeer: note: the description is cut at %d characters", DESCRIPTION_MAX_CHARS);
+		ctx_note("iapeer: note: the description is cut at %d characters",
+			 DESCRIPTION_MAX_CHARS);
 	memcpy(out, text, at);
 	out[at] = '\0';
 	for (char *p = out; *p; p++)
@@ -115,7 +117,8 @@ int words_path(const char *path, char out[static LAYOUT_PATH], struct err *e)
 		if (!cwd)
 			return err_set(e, ERR_FAILED, errno, "the current folder");
 	}
-	full = cwd ? xasprintf("%s/%s", cwd, str_starts(path, "./") ? path + 2 : path) : xstrdup(path);
+	full =
+	    cwd ? xasprintf("%s/%s", cwd, str_starts(path, "./") ? path + 2 : path) : xstrdup(path);
 	len = strlen(full);
 	while (len > 1 && full[len - 1] == '/')
 		full[--len] = '\0';
@@ -123,9 +126,11 @@ int words_path(const char *path, char out[static LAYOUT_PATH], struct err *e)
 		return err_set(e, ERR_USAGE, 0, "folder %.200s: its name is not UTF-8", full);
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)full[i] < 0x20 || full[i] == 0x7f)
-			return err_set(e, ERR_USAGE, 0, "folder %.200s: control characters in its name", full);
+			return err_set(e, ERR_USAGE, 0,
+				       "folder %.200s: control characters in its name", full);
 	if (!str_put(out, LAYOUT_PATH, full))
-		return err_set(e, ERR_USAGE, 0, "folder %.200s...: longer than %d bytes", full, LAYOUT_PATH - 1);
+		return err_set(e, ERR_USAGE, 0, "folder %.200s...: longer than %d bytes", full,
+			       LAYOUT_PATH - 1);
 	return 0;
 }
 

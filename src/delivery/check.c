@@ -23,22 +23,24 @@ static int check_text(const char *what, const char *s, size_t max, struct err *e
 		return err_set(e, ERR_USAGE, 0, "the %s is not UTF-8", what);
 	n = utf8_chars(s, len);
 	if (n > max)
-		return err_set(e, ERR_USAGE, 0, "the %s has %zu characters, the limit is %zu", what, n, max);
+		return err_set(e, ERR_USAGE, 0, "the %s has %zu characters, the limit is %zu", what,
+			       n, max);
 	return 0;
 }
 
-static int absolute(const char *path, char **out, struct err *e)
+/* Replaces what was typed, where that is relative. */
+static int make_absolute(char **path, struct err *e)
 {
 	auto_free char *cwd = NULL;
+	char *typed = *path;
 
-	if (path[0] == '/') {
-		*out = xstrdup(path);
+	if (typed[0] == '/')
 		return 0;
-	}
 	cwd = getcwd(NULL, 0);
 	if (!cwd)
 		return err_set(e, ERR_FAILED, errno, "the current folder");
-	*out = xasprintf("%s/%s", cwd, path);
+	*path = xasprintf("%s/%s", cwd, typed);
+	free(typed);
 	return 0;
 }
 
@@ -60,19 +62,20 @@ static int check_readable(const char *path, struct err *e)
 static int check_attachments(struct queue_item *m, const struct manifest *mf, struct err *e)
 {
 	if (m->attachments.n > ATTACHMENTS_MAX)
-		return err_set(e, ERR_USAGE, 0, "%zu attachments, the limit is %d", m->attachments.n, ATTACHMENTS_MAX);
+		return err_set(e, ERR_USAGE, 0, "%zu attachments, the limit is %d",
+			       m->attachments.n, ATTACHMENTS_MAX);
 	for (size_t i = 0; i < m->attachments.n; i++) {
-		char *path = NULL;
+		char **path = &m->attachments.v[i];
 
-		if (check_readable(m->attachments.v[i], e) < 0 || absolute(m->attachments.v[i], &path, e) < 0)
+		if (check_readable(*path, e) < 0 || make_absolute(path, e) < 0)
 			return -1;
-		free(m->attachments.v[i]);
-		m->attachments.v[i] = path;
-		if (!utf8_valid(path, strlen(path)))
-			return err_set(e, ERR_USAGE, 0, "the path of attachment %zu is not UTF-8", i + 1);
+		if (!utf8_valid(*path, strlen(*path)))
+			return err_set(e, ERR_USAGE, 0, "the path of attachment %zu is not UTF-8",
+				       i + 1);
 		/* The envelope lists them one a line. */
-		if (mf->envelope == ENVELOPE_IAP && strpbrk(path, "\r\n"))
-			return err_set(e, ERR_USAGE, 0, "attachment %.200s: a line break in its name", path);
+		if (mf->envelope == ENVELOPE_IAP && strpbrk(*path, "\r\n"))
+			return err_set(e, ERR_USAGE, 0,
+				       "attachment %.200s: a line break in its name", *path);
 	}
 	return 0;
 }
@@ -90,8 +93,8 @@ int check_message(struct queue_item *m, const struct manifest *mf, struct err *e
 	return check_attachments(m, mf, e);
 }
 
-int check_sender(const struct sender *s, const struct peer_id *to, const struct profile *p, const struct manifest *mf,
-		 struct err *e)
+int check_sender(const struct sender *s, const struct peer_id *to, const struct profile *p,
+		 const struct manifest *mf, struct err *e)
 {
 	unsigned accepts = p->accepts ? p->accepts : manifest_accepts(mf);
 	enum nature nature = s->nature == NATURE_NONE ? NATURE_ABSENT : s->nature;
@@ -100,7 +103,8 @@ int check_sender(const struct sender *s, const struct peer_id *to, const struct 
 		return err_set(e, ERR_REFUSED, 0, "a peer does not send to itself");
 	if (accepts & 1U << nature)
 		return 0;
-	err_set(e, ERR_REFUSED, 0, "%s does not take messages from %s senders (%s-%s)", to->name, nature_word(nature),
-		s->id.runtime, s->id.name);
-	return err_hint(e, "its owner may allow it: iapeer set %s accepts=%s,...", to->name, nature_word(nature));
+	err_set(e, ERR_REFUSED, 0, "%s does not take messages from %s senders (%s-%s)", to->name,
+		nature_word(nature), s->id.runtime, s->id.name);
+	return err_hint(e, "its owner may allow it: iapeer set %s accepts=%s,...", to->name,
+			nature_word(nature));
 }

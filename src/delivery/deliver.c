@@ -180,6 +180,8 @@ static int paste_item(const struct deliver_in *in, const struct queue_item *m, c
 		return 0;
 	if (sending_save(in, m, text, e) < 0 || paste_send(in->pane, buf_cstr(text), text->len, p, e) < 0)
 		return -1;
+	if (p->end == PASTE_WAIT)
+		return sending_drop(in->layout, &in->session->id, e); /* provably nothing was sent */
 	if (p->pasted_at_ms) {
 		begin_receipt(in, m, &seen);
 		seen.status = DELIVERY_QUEUED; /* on its way; the last line tells the end */

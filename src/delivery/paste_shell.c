@@ -14,7 +14,10 @@
 #define CALL_MS   5000 /* one tmux call */
 #define ECHO_MS   5000 /* until the pasted text has been seen */
 #define ENTER_MS  1500 /* until Enter shows; then once more */
+#define LAST_MS   150  /* until a program's last output is in its log */
 #define NEEDLE    20
+#define ONE_ROW   100  /* bytes that stay on the prompt's row for sure */
+#define REDRAW_MS 300  /* a shell that takes a long command redraws it first */
 #define GAP_MS    500  /* a shell that edits lines is in canonical mode while it runs a command of its own */
 
 /* What must be seen: the last run of plain ASCII in the last line, at most 20 bytes, white space left out (a terminal
@@ -161,6 +164,8 @@ int shell_check(struct pane *p, const char *text, size_t len, bool force, struct
 
 	shell_memory_load(p, &m);
 	wait_out_gap(p, &m, &f);
+	if (pane_ended(p))
+		return err_set(e, ERR_NOT_FOUND, 0, "its session has ended");
 	if (f.known && f.canonical && longest_line(text, len) > (size_t)plat_canonical_max()) {
 		snprintf(reason, sizeof reason, "a line of %zu bytes: this terminal takes %d a line", longest_line(text, len),
 			 plat_canonical_max());
@@ -221,6 +226,19 @@ static bool newline_after(struct pane *p, int64_t from, int64_t *out_offset)
 	return true;
 }
 
+/* The program has ended. What it printed last is still on its way through tmux to the log. */
+static bool last_words(struct pane *p, int64_t from, int64_t *out_offset)
+{
+	int64_t until = clock_mono_ms() + LAST_MS;
+
+	while (!newline_after(p, from, out_offset)) {
+		if (clock_mono_ms() >= until)
+			return false;
+		pane_wait_log(p, 20);
+	}
+	return true;
+}
+
 static bool wait_newline(struct pane *p, int64_t from, int64_t until, int64_t *out_offset)
 {
 	for (;;) {
@@ -229,7 +247,41 @@ static bool wait_newline(struct pane *p, int64_t from, int64_t until, int64_t *o
 		if (clock_mono_ms() >= until)
 			return false;
 		if (!pane_wait(p, 20))
-			return newline_after(p, from, out_offset);
+			return last_words(p, from, out_offset);
+	}
+}
+
+/* A command of several rows is redrawn when it is taken, with newlines of its own: its output begins behind the word by which
+ * a shell that edits lines gives the terminal away (bracketed paste off). 0: it does not say so. */
+static size_t behind_redraw(const char *s, size_t len)
+{
+	static const char mark[] = "\033[?2004";
+	const size_t n = sizeof mark - 1;
+	const char *off = len > n ? memmem(s, len - 1, mark, n) : NULL, *nl;
+
+	if (!off || off[n] != 'l')
+		return 0;
+	if (off == s || off[-1] == '\n')
+		return (size_t)(off - s) + n + 1;
+	nl = memchr(off, '\n', len - (size_t)(off - s)); /* zsh says it before its newline */
+	return nl ? (size_t)(nl - s) + 1 : 0;
+}
+
+static void wait_redraw(struct pane *p, int64_t *offset)
+{
+	int64_t until = clock_mono_ms() + REDRAW_MS;
+
+	for (;;) {
+		AUTO(buf_done) struct buf b = BUF_INIT(CAP_SCREEN);
+		struct err e;
+		size_t n;
+
+		if (pane_log_from(p, *offset, &b, &e) < 0)
+			return;
+		n = behind_redraw(buf_cstr(&b), b.len);
+		*offset += (int64_t)n;
+		if (n > 0 || clock_mono_ms() >= until || !pane_wait(p, 10))
+			return;
 	}
 }
 
@@ -242,12 +294,14 @@ static int press(struct pane *p, const char *key, struct err *e)
 }
 
 /* Enter, and the cursor leaves the row: the echo of a newline. Once more if it was swallowed. */
-static int enter(struct pane *p, const char *needle, struct paste *out)
+static int enter(struct pane *p, const char *needle, bool rows, struct paste *out)
 {
 	struct shell_memory m;
 	struct shell_facts f;
 	struct err e;
 
+	shell_look(p, &f);
+	rows = rows && f.known && !f.canonical;
 	for (int tries = 0; tries < 3; tries++) {
 		int64_t from = pane_log_size(p);
 
@@ -261,6 +315,8 @@ static int enter(struct pane *p, const char *needle, struct paste *out)
 			continue;
 		}
 		out->submitted_at_ms = clock_utc_ms();
+		if (rows)
+			wait_redraw(p, &out->log_offset);
 		shell_memory_load(p, &m);
 		m.entered_at_ms = out->submitted_at_ms;
 		m.empty_log_size = -1;
@@ -283,7 +339,7 @@ int shell_send(struct pane *p, const char *text, size_t len, struct paste *out, 
 	needle_of(text, len, needle);
 	shell_look(p, &f);
 	if (tmux_paste(&p->tmux, text, len, clock_mono_ms() + CALL_MS, e) < 0)
-		return paste_verdict(out, PASTE_AMBIGUOUS, e->msg);
+		return paste_verdict(out, e->code == ERR_NOT_FOUND ? PASTE_WAIT : PASTE_AMBIGUOUS, e->msg);
 	out->pasted_at_ms = clock_utc_ms();
 	if (f.known && f.canonical && !f.echo) {
 		/* It asks for a password, or something like it: nobody can see whether the text arrived. */
@@ -301,7 +357,7 @@ int shell_send(struct pane *p, const char *text, size_t len, struct paste *out, 
 			return paste_verdict(out, PASTE_AMBIGUOUS, e->msg);
 		return paste_verdict(out, PASTE_FAILED, "the text was not seen after the paste");
 	}
-	return enter(p, needle, out);
+	return enter(p, needle, len > ONE_ROW || memchr(text, '\n', len), out);
 }
 
 int shell_settle(struct pane *p, const char *text, size_t len, struct paste *out, struct err *e)
@@ -331,7 +387,7 @@ int shell_settle(struct pane *p, const char *text, size_t len, struct paste *out
 	    !str_starts(buf_cstr(&have), buf_cstr(&prompt)) || !str_ends(buf_cstr(&have), buf_cstr(&want)))
 		return paste_verdict(out, PASTE_AMBIGUOUS, "a delivery was cut short and cannot be proved either way");
 	out->pasted_at_ms = clock_utc_ms();
-	return enter(p, needle, out);
+	return enter(p, needle, len > ONE_ROW, out);
 }
 
 /* ---- the answer ---- */

@@ -120,7 +120,7 @@ static int submit(struct pane *p, const char *text, size_t len, struct paste *ou
 int tui_send(struct pane *p, const char *text, size_t len, struct paste *out, struct err *e)
 {
 	if (tmux_paste(&p->tmux, text, len, clock_mono_ms() + CALL_MS, e) < 0)
-		return paste_verdict(out, PASTE_AMBIGUOUS, e->msg);
+		return paste_verdict(out, e->code == ERR_NOT_FOUND ? PASTE_WAIT : PASTE_AMBIGUOUS, e->msg);
 	out->pasted_at_ms = clock_utc_ms();
 	if (!wait_held(p, text, len, true, PASTE_MS)) {
 		if (pane_ended(p))

@@ -42,7 +42,8 @@ static size_t distance(const struct proc_ref *above, size_t n, const struct proc
 	return n;
 }
 
-/* The peer whose server is nearest above us: a keeper that one peer's command started has that peer above it too. */
+/* The peer whose server is nearest above us: a keeper that one peer's command started has that peer
+ * above it too. */
 static bool find_session(const struct layout *l, struct peer_id *out)
 {
 	AUTO(strv_done) struct strv names = STRV_INIT;
@@ -51,7 +52,8 @@ static bool find_session(const struct layout *l, struct peer_id *out)
 	char boot[64] = "";
 	struct err e = ERR_INIT;
 
-	if (n == 0 || fs_list(l->root_fd, LAYOUT_LIFECYCLE, &names, &e) < 0 || plat_boot_id(boot, &e) < 0)
+	if (n == 0 || fs_list(l->root_fd, LAYOUT_LIFECYCLE, &names, &e) < 0 ||
+	    plat_boot_id(boot, &e) < 0)
 		return false;
 	for (size_t i = 0; i < names.n; i++) {
 		struct session s;
@@ -61,7 +63,8 @@ static bool find_session(const struct layout *l, struct peer_id *out)
 
 		if (!layout_parse_state(names.v[i], &id, &what) || strcmp(what, "session") != 0)
 			continue;
-		if (session_load(l, &id, &s, &e) < 0 || (s.boot_id[0] && strcmp(s.boot_id, boot) != 0))
+		if (session_load(l, &id, &s, &e) < 0 ||
+		    (s.boot_id[0] && strcmp(s.boot_id, boot) != 0))
 			continue;
 		d = distance(above, n, &s.server);
 		if (d < best) {
@@ -72,7 +75,8 @@ static bool find_session(const struct layout *l, struct peer_id *out)
 	return best < n;
 }
 
-static enum nature nature_of(const struct layout *l, const struct registry *r, const struct peer_id *id)
+static enum nature nature_of(const struct layout *l, const struct registry *r,
+			     const struct peer_id *id)
 {
 	AUTO(manifest_done) struct manifest m = {.kind = KIND_SHELL};
 	const struct peer_record *p = registry_find(r, id->name);
@@ -93,7 +97,8 @@ static bool registered(const struct registry *r, const struct peer_id *id)
 }
 
 /* An identity as typed; a bare name means that peer's default. */
-static int parse_from(const struct registry *r, const char *from, struct peer_id *out, struct err *e)
+static int parse_from(const struct registry *r, const char *from, struct peer_id *out,
+		      struct err *e)
 {
 	const struct peer_record *p = peer_name_valid(from) ? registry_find(r, from) : NULL;
 
@@ -101,12 +106,14 @@ static int parse_from(const struct registry *r, const char *from, struct peer_id
 		if (registered(r, out))
 			return 0;
 		if (!p)
-			return err_set(e, ERR_NOT_FOUND, 0, "no such sender: %.80s is not registered", from);
+			return err_set(e, ERR_NOT_FOUND, 0,
+				       "no such sender: %.80s is not registered", from);
 	}
 	if (p)
 		return record_identity(p, NULL, out, e);
 	if (peer_name_valid(from))
-		return err_set(e, ERR_NOT_FOUND, 0, "no such sender: %.80s is not registered", from);
+		return err_set(e, ERR_NOT_FOUND, 0, "no such sender: %.80s is not registered",
+			       from);
 	return err_wrap(e, "invalid sender");
 }
 
@@ -123,7 +130,8 @@ static void person(struct sender *s)
 	s->verified = true;
 }
 
-/* What the environment says is a hint, good enough only where the processes above us say nothing. */
+/* What the environment says is a hint, good enough only where the processes above us say nothing.
+ */
 static bool claimed(const struct registry *r, struct peer_id *out)
 {
 	const char *value = getenv("PEER_IDENTITY");
@@ -137,15 +145,18 @@ static bool claimed(const struct registry *r, struct peer_id *out)
 	return false;
 }
 
-static int contradiction(const char *what, const char *said, const struct peer_id *truth, struct err *e)
+static int contradiction(const char *what, const char *said, const struct peer_id *truth,
+			 struct err *e)
 {
 	char identity[PEER_IDENTITY_MAX + 1];
 
 	peer_identity(truth, identity);
-	return err_set(e, ERR_REFUSED, 0, "%s says %.80s, but this runs inside the session of %s", what, said, identity);
+	return err_set(e, ERR_REFUSED, 0, "%s says %.80s, but this runs inside the session of %s",
+		       what, said, identity);
 }
 
-int sender_find(const struct layout *l, const struct registry *r, const char *from, struct sender *out, struct err *e)
+int sender_find(const struct layout *l, const struct registry *r, const char *from,
+		struct sender *out, struct err *e)
 {
 	struct sender s = {.nature = NATURE_NONE};
 	struct peer_id typed = {.name = ""}, env = {.name = ""};

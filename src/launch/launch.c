@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,6 +96,21 @@ static void add_args(struct strv *argv, const struct strv *more)
 		strv_add(argv, more->v[i]);
 }
 
+/* A random UUID (version 4) where the runtime lets us choose the id of a conversation; else "". */
+static void new_conversation(const struct manifest *m, char out[static 40])
+{
+	auto_fd int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	unsigned char b[16];
+
+	out[0] = '\0';
+	if (!manifest_chooses_id(m) || fd < 0 || read(fd, b, sizeof b) != (ssize_t)sizeof b)
+		return;
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
+		 b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
 static int user_conf(const struct layout *l, char out[static LAYOUT_PATH], bool *out_there, struct err *e)
 {
 	*out_there = fs_exists(l->root_fd, LAYOUT_TMUX_CONF);
@@ -123,7 +139,7 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 	AUTO(strv_done) struct strv argv = STRV_INIT;
 	char identity[PEER_IDENTITY_MAX + 1], program[LAYOUT_PATH], conf[LAYOUT_PATH];
 	struct tmux_started started = {.pane_id = ""};
-	char log[LAYOUT_PATH];
+	char log[LAYOUT_PATH], conversation[40];
 	struct tmux t = {.pane = ""};
 	struct fs_info dir;
 	bool has_conf = false;
@@ -136,11 +152,17 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 	    launch_tmux_bin(in->layout, in->settings, t.bin, e) < 0 || layout_socket(in->layout, &in->id, t.socket, e) < 0 ||
 	    user_conf(in->layout, conf, &has_conf, e) < 0)
 		return -1;
-	strv_add(&argv, program);
-	add_args(&argv, in->resume ? &in->manifest->args_resume : &in->manifest->args_fresh);
-	add_args(&argv, &in->manifest->args_always);
-	add_args(&argv, &args);
 	peer_identity(&in->id, identity);
+	new_conversation(in->manifest, conversation);
+	strv_add(&argv, program);
+	manifest_args(in->manifest,
+		      &(struct manifest_vars){.conversation = conversation,
+					      .workdir = launch_workdir(in),
+					      .peer = identity,
+					      .resume = in->resume,
+					      .trust = in->profile->trust},
+		      &argv);
+	add_args(&argv, &args);
 	layout_pane_log(&in->id, log);
 	struct fs_info before;
 	if (fs_stat(in->layout->root_fd, log, &before, e) < 0)
@@ -161,6 +183,7 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 	if (fill_session(in, &t, &started, out, e) < 0)
 		return -1;
 	out->log_start = before.size;
+	str_cut(out->conversation, sizeof out->conversation, conversation);
 	return 0;
 }
 

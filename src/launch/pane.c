@@ -78,6 +78,14 @@ bool pane_wait(struct pane *p, int64_t ms)
 	return p->exit_fd >= 0 && !fds[1].revents;
 }
 
+void pane_wait_log(struct pane *p, int64_t ms)
+{
+	struct pollfd fd = {.fd = p->watch_fd, .events = POLLIN};
+
+	if (poll(&fd, 1, (int)ms) > 0)
+		plat_watch_drain(p->watch_fd);
+}
+
 int64_t pane_log_size(const struct pane *p)
 {
 	struct fs_info info;
@@ -102,10 +110,14 @@ void pane_tail(const struct pane *p, char *out, size_t size)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(8192);
 	AUTO(buf_done) struct buf plain = BUF_INIT(16384);
+	int64_t end = pane_log_size(p), from = end > 4096 ? end - 4096 : 0;
 	struct err e;
 
 	out[0] = '\0';
-	if (fs_read_at(p->layout->root_fd, p->log, -4096, 4096, &b, &e) < 0)
+	/* An earlier session's last words are not this one's. */
+	if (p->session->log_start <= end && from < p->session->log_start)
+		from = p->session->log_start;
+	if (fs_read_at(p->layout->root_fd, p->log, from, 4096, &b, &e) < 0)
 		return;
 	screen_plain(buf_cstr(&b), b.len, &plain);
 	screen_tail(buf_cstr(&plain), plain.len, out, size);

@@ -11,12 +11,19 @@
 #include "iapeer/base/banned.h"
 
 #define LOOK_MS 5000 /* one tmux call */
+#define LAST_MS 150  /* until a program's last output is in its log */
 
-static int ended(const struct pane *p, struct err *e)
+static int ended(struct pane *p, struct err *e)
 {
+	int64_t until = clock_mono_ms() + LAST_MS;
 	char tail[200];
 
+	/* What it printed last is still on its way through tmux to the log. */
 	pane_tail(p, tail, sizeof tail);
+	while (!tail[0] && clock_mono_ms() < until) {
+		pane_wait_log(p, 10);
+		pane_tail(p, tail, sizeof tail);
+	}
 	return err_set(e, ERR_FAILED, 0, "the program ended while it started%s%s", tail[0] ? "; it said: " : "", tail);
 }
 

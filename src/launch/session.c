@@ -57,6 +57,7 @@ int session_load(const struct layout *l, const struct peer_id *id, struct sessio
 	    json_opt_str(j, path, "paneTty", s.pane_tty, sizeof s.pane_tty, e) < 0 ||
 	    json_opt_str(j, path, "mode", s.mode, sizeof s.mode, e) < 0 ||
 	    json_opt_str(j, path, "cause", s.cause, sizeof s.cause, e) < 0 ||
+	    json_opt_str(j, path, "conversation", s.conversation, sizeof s.conversation, e) < 0 ||
 	    json_opt_str(j, path, "wokeFor", s.woke_for, sizeof s.woke_for, e) < 0 ||
 	    json_opt_i64(j, path, "logStart", 0, INT64_MAX / 2, &s.log_start, e) < 0 ||
 	    json_opt_bool(j, path, "ready", &s.ready, e) < 0)
@@ -87,6 +88,7 @@ int session_save(const struct layout *l, const struct session *s, struct err *e)
 	json_set_str_opt(j, "paneTty", s->pane_tty);
 	json_set_str_opt(j, "mode", s->mode);
 	json_set_str_opt(j, "cause", s->cause);
+	json_set_str_opt(j, "conversation", s->conversation);
 	json_set_str_opt(j, "wokeFor", s->woke_for);
 	json_set_i64(j, "logStart", s->log_start);
 	json_set_bool(j, "ready", s->ready);

@@ -16,10 +16,11 @@
 
 #define PASTE_BUFFER "iapeer"
 
-/* Hooks and the pane log are fixed strings: the server's environment names the binary, tmux fills in numbers. */
+/* Hooks and the pane log are fixed strings: the server's environment names the binary, tmux fills in numbers. A run-shell that
+ * fails would keep tmux from ending the session, so it never does: if the binary is gone, the keeper finds the end. */
 #define DIED_HOOK                                                                                                      \
-	"run-shell 'exec \"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" pane-died --pane=#{hook_pane} "          \
-	"--pid=#{pane_pid} --status=#{pane_dead_status} --signal=#{pane_dead_signal}' ; kill-ses"
+	"run-shell '\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" pane-died --pane=#{hook_pane} "      \
+	"--pid=#{pane_pid} --server=#{pid} --status=#{pane_dead_status} --signal=#{pane_dead_signal}; exit 0' ; kill-ses"
 
 int tmux_find(const char *configured, const char *path_env, char out[static LAYOUT_PATH], struct err *e)
 {
@@ -60,8 +61,9 @@ static int failed(const struct tmux *t, const struct proc_result *r, const char 
 	line[strcspn(line, "\n")] = '\0';
 	proc_status_text(r->status, status, sizeof status);
 	(void)t;
-	if (strstr(line, "no server running") || strstr(line, "error connecting") || strstr(line, "server exited") ||
-	    strstr(line, "can't find session") || strstr(line, "lost server"))
+	/* Nobody heard it. A server that is lost while it listens may have done what it was told. */
+	if (strstr(line, "no server running") || strstr(line, "error connecting") || strstr(line, "can't find session") ||
+	    strstr(line, "can't find pane"))
 		return err_set(e, ERR_NOT_FOUND, 0, "tmux %s: %s", what, line);
 	return err_set(e, strstr(line, "duplicate session") ? ERR_REFUSED : ERR_FAILED, 0, "tmux %s: %s", what,
 		       line[0] ? line : status);

@@ -1,7 +1,6 @@
 #include "iapeer/lifecycle/hook.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "iapeer/base/clock.h"
 #include "iapeer/base/journal.h"
@@ -64,8 +63,7 @@ int hook_pane_died(const struct layout *l, const struct peer_id *id, const struc
 	/* The hook stands on the program's own pane only; a record of another pane says that tmux thought otherwise. */
 	if (session_load(l, id, &s, e) == 0 && h->pane[0] && strcmp(s.pane_id, h->pane) != 0)
 		return 0;
-	/* run-shell's `exec` makes us the server's own child. */
-	if (plat_proc_ref(getppid(), &server, e) < 0)
+	if (plat_proc_ref(h->server_pid, &server, e) < 0)
 		return -1;
 	return hook_record(l, id, h, server, e);
 }

@@ -1,8 +1,12 @@
 /* The steps that put in order what has ended, and that end. */
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <sys/wait.h>
 
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
@@ -145,6 +149,29 @@ static int begin(struct step *s, const char *why, struct err *e)
 	return canary_begin_ending(layout_of(s), s->identity, trigger_word(s->in->trigger), why, clock_utc_ms() + END_MS, e);
 }
 
+/* tmux 3.3 misses the signal of a child's end now and then: it sits on a zombie, and neither hook nor status come. Told once
+ * more it looks, and does all that it should have done; one that knows already takes no harm. */
+static void nudge(struct proc_ref server)
+{
+	struct err e;
+
+	if (plat_signal(server, SIGCHLD, &e) < 0)
+		log_debug("apply", "nudge: %s", e.msg);
+}
+
+/* What tmux cannot tell the kernel may: the program is a zombie of its server still. */
+static void status_of_zombie(struct proc_ref pane, struct hook_facts *h)
+{
+	int status;
+
+	if (h->status >= 0 || h->signal > 0 || !plat_exit_status(pane, -1, &status))
+		return;
+	if (WIFSIGNALED(status))
+		h->signal = WTERMSIG(status);
+	else
+		h->status = WEXITSTATUS(status);
+}
+
 int step_finish_pane(struct step *s, struct err *e)
 {
 	struct hook_facts h = {.pane = s->seen.session.pane_id, .pane_pid = s->seen.session.pane.pid, .status = -1, .signal = -1};
@@ -152,12 +179,15 @@ int step_finish_pane(struct step *s, struct err *e)
 	struct err soft;
 
 	/* The hook is at work, most likely: it ends within a second. */
+	nudge(s->seen.session.server);
 	if (plat_exit_wait(s->seen.session.server, clock_mono_ms() + 1500))
 		return 0;
+	status_of_zombie(s->seen.session.pane, &h);
 	str_cut(t.socket, sizeof t.socket, s->seen.session.socket);
 	str_cut(t.pane, sizeof t.pane, s->seen.session.pane_id);
-	if (launch_tmux_bin(layout_of(s), s->in->settings, t.bin, &soft) < 0 ||
-	    tmux_dead_pane(&t, clock_mono_ms() + 2000, &h.status, &h.signal, &soft) < 0)
+	if (h.status < 0 && h.signal <= 0 &&
+	    (launch_tmux_bin(layout_of(s), s->in->settings, t.bin, &soft) < 0 ||
+	     tmux_dead_pane(&t, clock_mono_ms() + 2000, &h.status, &h.signal, &soft) < 0))
 		log_warn("apply", "%s", soft.msg);
 	if (hook_record(layout_of(s), &s->in->id, &h, s->seen.session.server, e) < 0)
 		return -1;

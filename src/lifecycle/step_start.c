@@ -275,8 +275,12 @@ int step_deliver(struct step *s, struct err *e)
 	str_cut(s->turn_id, sizeof s->turn_id, out.turn_id);
 	s->turn_offset = out.turn_offset;
 	s->turn_until_ms = out.turn_until_ms;
+	if ((rc < 0 || out.waiting[0]) && pane_ended(&pane)) {
+		s->out->waiting[0] = '\0';
+		return 0; /* it ended under our hands: the next look finds out how */
+	}
 	if (rc < 0)
-		return pane_ended(&pane) ? 0 : -1; /* it ended under our hands: the next look finds out how */
+		return -1;
 	return out.waiting[0] || out.turn_id[0] ? 1 : 0;
 }
 

@@ -386,9 +386,10 @@ int manifest_kind(const struct json *tree, const char *what, enum runtime_kind *
 		  bool *out_named, struct err *e)
 {
 	const struct json *v = json_is_object(tree) ? json_get(tree, "kind") : NULL;
+	const struct field *f = find(fields, COUNT(fields), "kind");
 	struct place p = {.what = what, .field = "kind", .parent = tree};
 
-	if (v && read_word(v, find(fields, COUNT(fields), "kind"), &p, out, e) < 0)
+	if (v && f && read_word(v, f, &p, out, e) < 0)
 		return -1;
 	*out_named = v != NULL;
 	return 0;

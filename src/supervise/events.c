@@ -34,6 +34,8 @@ static void on_state(uv_fs_event_t *h, const char *name, int events, int status)
 	if (!layout_parse_state(name, &id, &what))
 		return;
 	peer_identity(&id, identity);
+	if (strcmp(what, "session") == 0)
+		keeper_watch(k, identity);
 	if (strcmp(what, "queue") == 0 || strcmp(what, "new-eager") == 0 || strcmp(what, "stopped") == 0)
 		keeper_look(k, identity, clock_mono_ms() + 50);
 }

@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -6,6 +7,7 @@
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
+#include "iapeer/launch/session.h"
 #include "iapeer/supervise/keeper.h"
 
 #include "iapeer/base/banned.h"
@@ -28,8 +30,59 @@ static void freed(uv_handle_t *h)
 	free(w);
 }
 
+/* ---- the program in it ---- */
+
+static void pane_freed(uv_handle_t *h)
+{
+	struct pane_watch *p = h->data;
+
+	close(p->fd);
+	free(p);
+}
+
+/* Its hook tells tmux, and tmux ends the server, within milliseconds. With libutempter tmux may have lost the SIGCHLD
+ * (step_end.c): one from us makes it look. If the hook is lost all the same, a worker finishes what it should have done. */
+static void on_pane_exit(uv_poll_t *poll, int status, int events)
+{
+	struct pane_watch *p = poll->data;
+	struct err e;
+
+	(void)status;
+	(void)events;
+	uv_poll_stop(poll);
+	if (plat_signal(p->server, SIGCHLD, &e) < 0)
+		log_debug("watch", "%s", e.msg);
+	keeper_want(p->k, p->identity, TRIG_LOOK, false, clock_mono_ms() + 1000);
+}
+
+static void watch_pane(struct watched *w)
+{
+	struct session s;
+	struct peer_id id;
+	struct pane_watch *p;
+	int fd;
+	struct err e;
+
+	if (w->pane || w->dying || peer_parse(w->canary.identity, &id, &e) < 0 || session_load(w->k->layout, &id, &s, &e) < 0 ||
+	    s.server.pid != w->canary.server.pid || plat_exit_fd(s.pane, &fd, &e) < 0)
+		return;
+	p = xcalloc(1, sizeof *p);
+	p->k = w->k;
+	p->server = s.server;
+	p->fd = fd;
+	peer_identity(&id, p->identity);
+	uv_poll_init(&w->k->loop, &p->poll, fd);
+	p->poll.data = p;
+	uv_poll_start(&p->poll, UV_READABLE, on_pane_exit);
+	w->pane = p;
+}
+
+/* ---- the server ---- */
+
 static void forget(struct keeper *k, struct watched *w)
 {
+	if (w->pane)
+		uv_close((uv_handle_t *)&w->pane->poll, pane_freed);
 	for (struct watched **p = &k->watched; *p; p = &(*p)->next)
 		if (*p == w) {
 			*p = w->next;
@@ -80,6 +133,7 @@ static void begin(struct keeper *k, const struct canary *c)
 	uv_poll_init(&k->loop, &w->poll, w->fd);
 	w->poll.data = w;
 	uv_poll_start(&w->poll, UV_READABLE, on_exit_fd);
+	watch_pane(w);
 }
 
 /* An ending that nobody finishes: by a peer's worker, or here for a server that is no peer's. */
@@ -111,8 +165,10 @@ void keeper_watch(struct keeper *k, const char *identity)
 	}
 	if (state == CANARY_ENDING)
 		look_at_ending(k, &c);
-	if (w && (w->dying || (state == CANARY_ARMED && w->canary.server.pid == c.server.pid && w->canary.server.birth == c.server.birth)))
+	if (w && (w->dying || (state == CANARY_ARMED && w->canary.server.pid == c.server.pid && w->canary.server.birth == c.server.birth))) {
+		watch_pane(w);
 		return;
+	}
 	if (state != CANARY_ARMED)
 		return; /* a watched server that is ended on purpose is forgotten at its end */
 	if (w)

@@ -19,9 +19,9 @@
 #include "iapeer/base/proc.h"
 
 struct bin {
-	char dir[300];  /* a folder of the test's own; the root is <dir>/root */
+	char dir[300]; /* a folder of the test's own; the root is <dir>/root */
 	char root[320];
-	int status;     /* of the last run */
+	int status; /* of the last run */
 	struct proc_result r;
 	const char *input;
 };
@@ -69,7 +69,8 @@ static inline void bin_env(const struct bin *b, struct strv *env)
 		strv_fmt(env, "ASAN_OPTIONS=%s", getenv("ASAN_OPTIONS"));
 }
 
-/* Words behind the program's name, NULL at the end; one more environment entry, or NULL. Returns the exit status. */
+/* Words behind the program's name, NULL at the end; one more environment entry, or NULL. Returns
+ * the exit status. */
 static inline int bin_run_env(struct bin *b, const char *more, const char *const *words)
 {
 	AUTO(strv_done) struct strv argv = STRV_INIT, env = STRV_INIT;
@@ -79,9 +80,9 @@ static inline int bin_run_env(struct bin *b, const char *more, const char *const
 	strv_add(&argv, "iapeer");
 	for (; *words; words++)
 		strv_add(&argv, *words);
-	bin_env(b, &env);
 	if (more)
-		strv_add(&env, more);
+		strv_add(&env, more); /* of two, the first counts */
+	bin_env(b, &env);
 	o.argv = strv_argv(&argv);
 	o.envp = strv_argv(&env);
 	o.input = b->input;

@@ -68,7 +68,8 @@ static void a_message_has_at_most_16000_characters(void **state)
 {
 	(void)state;
 	assert_int_equal(check_body(repeated("a", 16000), NULL), 0);
-	assert_int_equal(check_body(repeated("a", 16001), "16001 characters, the limit is 16000"), -1);
+	assert_int_equal(check_body(repeated("a", 16001), "16001 characters, the limit is 16000"),
+			 -1);
 }
 
 static void characters_are_counted_not_bytes(void **state)
@@ -82,7 +83,8 @@ static void characters_are_counted_not_bytes(void **state)
 
 static void a_message_is_utf8(void **state)
 {
-	static const char *const bad[] = {"\xff", "a\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80"};
+	static const char *const bad[] = {"\xff", "a\xc3", "\xc0\xaf", "\xed\xa0\x80",
+					  "\xf4\x90\x80\x80"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -110,7 +112,8 @@ static void a_wake_needs_no_words(void **state)
 
 static int check_topic(char *take_topic)
 {
-	AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE, .body = xstrdup("x"), .topic = take_topic};
+	AUTO(queue_item_done)
+	struct queue_item m = {.kind = ITEM_MESSAGE, .body = xstrdup("x"), .topic = take_topic};
 	struct err e = ERR_INIT;
 
 	return check_message(&m, &bare, &e);
@@ -125,7 +128,8 @@ static void a_topic_is_one_line_of_at_most_200_characters(void **state)
 	assert_int_equal(check_topic(xstrdup("\xff")), -1);
 }
 
-static int check_files(const struct manifest *mf, size_t n, const char *path, struct queue_item *m, struct err *e)
+static int check_files(const struct manifest *mf, size_t n, const char *path, struct queue_item *m,
+		       struct err *e)
 {
 	*m = (struct queue_item){.kind = ITEM_MESSAGE, .body = xstrdup("x")};
 	for (size_t i = 0; i < n; i++)
@@ -158,7 +162,8 @@ static void there_are_at_most_20_attachments(void **state)
 
 static void an_attachment_is_a_readable_regular_file(void **state)
 {
-	static const char *const bad[] = {"missing", ".", "/dev/null", "fifo", "dangling", "file/below"};
+	static const char *const bad[] = {"missing", ".",        "/dev/null",
+					  "fifo",    "dangling", "file/below"};
 
 	(void)state;
 	put("file");
@@ -208,7 +213,7 @@ static void a_line_break_in_a_name_would_break_the_envelopes_list(void **state)
 struct who {
 	const char *runtime, *name;
 	enum nature nature;
-	unsigned accepts;           /* the profile's; 0: the manifest's */
+	unsigned accepts; /* the profile's; 0: the manifest's */
 	enum envelope_kind envelope;
 	enum err_code code;
 };
@@ -216,16 +221,17 @@ struct who {
 static void a_peer_takes_messages_from_the_natures_that_it_accepts(void **state)
 {
 	static const struct who rows[] = {
-	    {"claude", "alice", NATURE_ARTIFICIAL, 0, ENVELOPE_IAP, ERR_NONE},
-	    {"claude", "alice", NATURE_ARTIFICIAL, 0, ENVELOPE_BARE, ERR_REFUSED},
-	    {"cli", "me", NATURE_NATURAL, 0, ENVELOPE_BARE, ERR_NONE},
-	    {"shell", "cron", NATURE_ABSENT, 0, ENVELOPE_BARE, ERR_NONE},
-	    {"claude", "alice", NATURE_ARTIFICIAL, 1U << NATURE_ARTIFICIAL, ENVELOPE_BARE, ERR_NONE},
-	    {"cli", "me", NATURE_NATURAL, 1U << NATURE_ARTIFICIAL, ENVELOPE_IAP, ERR_REFUSED},
-	    {"shell", "what", NATURE_NONE, 1U << NATURE_ABSENT, ENVELOPE_IAP, ERR_NONE},
-	    {"shell", "bob", NATURE_ABSENT, 0, ENVELOPE_IAP, ERR_REFUSED},
-	    {"claude", "bob", NATURE_ARTIFICIAL, 0, ENVELOPE_IAP, ERR_REFUSED},
-	    {"cli", "bob", NATURE_NATURAL, 0, ENVELOPE_IAP, ERR_NONE},
+	    {"claude", "alice", NATURE_ARTIFICIAL, 0,                       ENVELOPE_IAP,  ERR_NONE   },
+	    {"claude", "alice", NATURE_ARTIFICIAL, 0,                       ENVELOPE_BARE, ERR_REFUSED},
+	    {"cli",    "me",    NATURE_NATURAL,    0,                       ENVELOPE_BARE, ERR_NONE   },
+	    {"shell",  "cron",  NATURE_ABSENT,     0,                       ENVELOPE_BARE, ERR_NONE   },
+	    {"claude", "alice", NATURE_ARTIFICIAL, 1U << NATURE_ARTIFICIAL, ENVELOPE_BARE,
+	     ERR_NONE										 },
+	    {"cli",    "me",    NATURE_NATURAL,    1U << NATURE_ARTIFICIAL, ENVELOPE_IAP,  ERR_REFUSED},
+	    {"shell",  "what",  NATURE_NONE,       1U << NATURE_ABSENT,     ENVELOPE_IAP,  ERR_NONE   },
+	    {"shell",  "bob",   NATURE_ABSENT,     0,                       ENVELOPE_IAP,  ERR_REFUSED},
+	    {"claude", "bob",   NATURE_ARTIFICIAL, 0,                       ENVELOPE_IAP,  ERR_REFUSED},
+	    {"cli",    "bob",   NATURE_NATURAL,    0,                       ENVELOPE_IAP,  ERR_NONE   },
 	};
 	const struct peer_id bob = {.name = "bob", .runtime = "shell"};
 
@@ -238,7 +244,8 @@ static void a_peer_takes_messages_from_the_natures_that_it_accepts(void **state)
 
 		snprintf(s.id.name, sizeof s.id.name, "%s", rows[i].name);
 		snprintf(s.id.runtime, sizeof s.id.runtime, "%s", rows[i].runtime);
-		if ((check_sender(&s, &bob, &p, &m, &e) < 0) != (rows[i].code != ERR_NONE) || e.code != rows[i].code)
+		if ((check_sender(&s, &bob, &p, &m, &e) < 0) != (rows[i].code != ERR_NONE) ||
+		    e.code != rows[i].code)
 			fail_msg("row %zu: %s", i, e.msg);
 	}
 }
@@ -253,9 +260,11 @@ int main(void)
 	    cmocka_unit_test(a_wake_needs_no_words),
 	    cmocka_unit_test(a_topic_is_one_line_of_at_most_200_characters),
 	    cmocka_unit_test_setup_teardown(there_are_at_most_20_attachments, setup, teardown),
-	    cmocka_unit_test_setup_teardown(an_attachment_is_a_readable_regular_file, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_attachment_is_a_readable_regular_file, setup,
+					    teardown),
 	    cmocka_unit_test_setup_teardown(an_attachment_becomes_absolute, setup, teardown),
-	    cmocka_unit_test_setup_teardown(a_line_break_in_a_name_would_break_the_envelopes_list, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_line_break_in_a_name_would_break_the_envelopes_list,
+					    setup, teardown),
 	    cmocka_unit_test(a_peer_takes_messages_from_the_natures_that_it_accepts),
 	};
 

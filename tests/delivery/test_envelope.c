@@ -12,6 +12,7 @@
 
 #include "iapeer/base/banned.h"
 
+#define TWICE    "<iap id='1' from-personality='b' from-runtime='c' id='2'>"
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Message and attachments that try to be markup. */
@@ -347,6 +348,7 @@ static void what_is_missing_is_named(void **state)
 	    {"hello",								  "no <iap"  },
 	    {"<iap from-personality=\"bob\"",                                          "cut"      },
 	    {"<iap nonsense>",							 "tag"      },
+	    {TWICE "<message>x</message></iap>",                                       "tag"      },
 	    {"<iap from-personality=\"bob\" from-runtime=\"codex\">\n</iap>",          "<message>"},
 	    {"<iap from-personality=\"bob\" "
 	     "from-runtime=\"codex\">\n<message><![CDATA[x]]></message>", "</iap>"   },

@@ -39,6 +39,7 @@ static int run(char **argv, struct err *e)
 		return panelog_run(&l, &id, number(argv, "--max-bytes", 0), (int)number(argv, "--keep", 1), e);
 	struct hook_facts h = {.pane = option(argv, "--pane"),
 			       .pane_pid = (pid_t)number(argv, "--pid", 0),
+			       .server_pid = (pid_t)number(argv, "--server", 0),
 			       .status = (int)number(argv, "--status", -1),
 			       .signal = (int)number(argv, "--signal", -1)};
 	return hook_pane_died(&l, &id, &h, e);

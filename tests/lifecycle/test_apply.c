@@ -12,7 +12,8 @@
 #include "iapeer/base/banned.h"
 
 #define EXITS  ROOT_REL(LAYOUT_EXITS_LOG)
-#define DEATHS ROOT_REL(LAYOUT_DEATHS_DIR)
+#define TEN    "123456789 "
+#define LONG   TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
 /* ---- messages ---- */
 
@@ -97,6 +98,8 @@ static void an_answer_is_the_output_and_nothing_else(void **state)
 	    {"echo one\necho two", "one\ntwo\n"},
 	    {"for i in 1 2 3; do\n  echo $i\ndone", "1\n2\n3\n"},
 	    {"seq 500 | tail -n 2", "499\n500\n"},
+	    {"echo " LONG LONG LONG " | wc -c", "360\n"},
+	    {"echo; echo x", "\nx\n"},
 	    {"echo '\xc3\xa9\xf0\x9f\x8e\x89'", "\xc3\xa9\xf0\x9f\x8e\x89\n"},
 	};
 	struct world *w = *state;

@@ -1,75 +1,8 @@
 /* tests/golden/screen/ holds captures (tmux capture-pane -p -e) of claude 2.1.330, codex 0.169.0
  * and fake_tui. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-#include <fcntl.h>
-
-#include "iapeer/base/fs.h"
-#include "iapeer/base/str.h"
-#include "iapeer/runtime/builtin.h"
-#include "iapeer/runtime/screen.h"
+#include "screens.h"
 
 #include "iapeer/base/banned.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define RULE     "\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500"
-#define NB       "\u00a0"
-
-static void read_file(const char *folder, const char *name, struct buf *out)
-{
-	const char *source = getenv("IAPEER_SOURCE_DIR");
-	struct err e = ERR_INIT;
-	char path[1024];
-
-	snprintf(path, sizeof(path), "%s/tests/%s/%s", source ? source : ".", folder, name);
-	if (fs_read(AT_FDCWD, path, out, &e) < 0)
-		fail_msg("%s", e.msg);
-}
-
-static void parse_manifest(const char *text, size_t len, const char *runtime, struct manifest *m)
-{
-	struct json *auto_json tree = NULL;
-	struct err e = ERR_INIT;
-
-	assert_true(str_put(m->runtime, sizeof(m->runtime), runtime));
-	if (json_parse(text, len, runtime, &tree, &e) < 0 ||
-	    manifest_read(tree, runtime, m, &e) < 0)
-		fail_msg("%s", e.msg);
-}
-
-/* A built-in one, or fake_tui's. */
-static struct manifest manifest_of(const char *runtime)
-{
-	struct manifest m = {.n_dialogs = 0};
-
-	for (const struct builtin_manifest *b = builtin_manifests; b->runtime; b++)
-		if (strcmp(b->runtime, runtime) == 0)
-			parse_manifest(b->text, b->len, runtime, &m);
-	if (strcmp(runtime, "fake") == 0) {
-		struct buf AUTO(buf_done) text = BUF_INIT(CAP_PROFILE);
-
-		read_file("fake", "fake_tui.json", &text);
-		parse_manifest(text.p, text.len, runtime, &m);
-	}
-	assert_true(m.program.n > 0);
-	return m;
-}
-
-static struct screen screen_of(const struct buf *b)
-{
-	return (struct screen){.text = buf_cstr(b), .len = b->len, .cursor_x = -1, .cursor_y = -1};
-}
-
-static struct screen screen_text_of(const char *s)
-{
-	return (struct screen){.text = s, .len = strlen(s), .cursor_x = -1, .cursor_y = -1};
-}
 
 /* ---- real screens ---- */
 
@@ -131,16 +64,6 @@ static const struct golden goldens[] = {
     {"fake-hostile",		       SCREEN_READY,    "",               "",      ""                               },
 };
 
-static void read_golden(const char *file, struct manifest *out_m, struct buf *out)
-{
-	char runtime[32], name[128];
-
-	snprintf(runtime, sizeof(runtime), "%.*s", (int)strcspn(file, "-"), file);
-	snprintf(name, sizeof(name), "%s.txt", file);
-	*out_m = manifest_of(runtime);
-	read_file("golden/screen", name, out);
-}
-
 static void every_captured_screen_is_read_right(void **state)
 {
 	(void)state;
@@ -166,80 +89,6 @@ static void every_captured_screen_is_read_right(void **state)
 		if (strcmp(buf_cstr(&typed), g->typed) != 0)
 			fail_msg("%s: typed \"%s\"", g->file, buf_cstr(&typed));
 	}
-}
-
-static const char message[] =
-    "<iap from-personality=\"alice\" id=\"1\">\nline\n<message><![CDATA[hi\n\n"
-    "DELAY:4000 \U0001f600 é]]></message>\n</iap>";
-
-static void a_pasted_message_is_known_as_ours_and_nothing_else_is(void **state)
-{
-	static const struct {
-		const char *file;
-		bool holds;
-	} rows[] = {
-	    {"claude-pasted",    true },
-            {"codex-pasted",     true },
-            {"claude-ready",     false},
-	    {"claude-draft",     false},
-            {"codex-draft",      false},
-            {"codex-busy-draft", false},
-	    {"codex-collapsed",  false},
-            {"claude-trust",     false},
-            {"fake-pasted",      true },
-	    {"fake-big",         false},
-            {"fake-early",       false},
-            {"codex-busy",       false},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
-		struct buf AUTO(buf_done) text = BUF_INIT(CAP_SCREEN);
-		struct screen s;
-
-		read_golden(rows[i].file, &m, &text);
-		s = screen_of(&text);
-		if (screen_holds(&m, &s, message, sizeof(message) - 1) != rows[i].holds)
-			fail_msg("%s", rows[i].file);
-	}
-}
-
-static void a_text_that_the_program_wrapped_is_known(void **state)
-{
-	static const char *const files[] = {"claude-wrapped", "codex-wrapped"};
-	char text[701];
-
-	(void)state;
-	memset(text, 'y', sizeof(text));
-	for (size_t i = 0; i < COUNT(files); i++) {
-		struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
-		struct buf AUTO(buf_done) screen = BUF_INIT(CAP_SCREEN);
-		struct screen s;
-
-		read_golden(files[i], &m, &screen);
-		s = screen_of(&screen);
-		assert_true(screen_holds(&m, &s, text, 700));
-		assert_false(screen_holds(&m, &s, text, 699));
-		assert_false(screen_holds(&m, &s, text, 701));
-	}
-}
-
-static void a_collapsed_paste_is_ours_only_with_our_numbers(void **state)
-{
-	struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
-	struct buf AUTO(buf_done) screen = BUF_INIT(CAP_SCREEN), text = BUF_INIT(CAP_SCREEN);
-	struct screen s;
-
-	(void)state;
-	read_golden("codex-collapsed", &m, &screen);
-	s = screen_of(&screen);
-	for (int i = 1; i <= 300; i++)
-		buf_fmt(&text, "é\U0001f600 line %d\n", i);
-	assert_true(screen_holds(&m, &s, text.p, text.len));
-	buf_str(&text, "more");
-	assert_false(screen_holds(&m, &s, text.p, text.len));
-	assert_false(screen_holds(&m, &s, "", 0));
 }
 
 /* ---- made screens ---- */
@@ -279,9 +128,10 @@ static void ghost_text_is_no_draft_and_typed_text_is_one(void **state)
 	    {"❯" NB "hello\n\n    indented",                      "hello\n\n  indented"},
 	    {"❯" NB "❯ x\n  ❯ y",                             "❯ x\n❯ y"       },
 	};
-	struct manifest AUTO(manifest_done) m = manifest_of("claude");
+	struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
 
 	(void)state;
+	manifest_of("claude", &m);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct buf AUTO(buf_done) b = BUF_INIT(CAP_SCREEN), typed = BUF_INIT(CAP_SCREEN);
 		struct screen_facts f;
@@ -304,16 +154,18 @@ static void only_a_composer_counts_as_one(void **state)
 	    "",
 	    "❯",
 	    "❯ history\n● answer\n",
-	    "❯ history\n" RULE "\n",        /* no rule above */
-	    RULE "\n❯ history\n● answer\n", /* none below */
+	    "❯ history\n" RULE "\n",
+	    "● answer\n❯ history\n" RULE "\n", /* no rule above */
+	    RULE "\n❯ history\n● answer\n",    /* none below */
 	    RULE "\n  ❯ indented\n" RULE "\n",
 	    RULE "\n❯glued\n" RULE "\n",
 	    "  " RULE "\n❯ x\n  " RULE "\n",               /* a message that paints a box */
 	    RULE "\n❯" NB "\n" RULE "\n❯ later history\n", /* an old box above */
 	};
-	struct manifest AUTO(manifest_done) m = manifest_of("claude");
+	struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
 
 	(void)state;
+	manifest_of("claude", &m);
 	for (size_t i = 0; i < COUNT(none); i++) {
 		struct buf AUTO(buf_done) typed = BUF_INIT(CAP_SCREEN);
 		struct screen s = screen_text_of(none[i]);
@@ -327,12 +179,13 @@ static void only_a_composer_counts_as_one(void **state)
 
 static void what_is_quoted_in_the_history_is_no_dialog_and_no_turn(void **state)
 {
-	struct manifest AUTO(manifest_done) m = manifest_of("claude");
+	struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
 	struct buf AUTO(buf_done) b = BUF_INIT(CAP_SCREEN);
 	struct screen_facts f;
 	struct screen s;
 
 	(void)state;
+	manifest_of("claude", &m);
 	buf_str(&b, "❯ Accessing workspace: Quick safety check: Is this a project you created or "
 		    "one you trust?\n"
 		    "  Enter to confirm \u00b7 Esc to cancel\n ❯ Yes, I trust this folder\n"
@@ -348,7 +201,7 @@ static void what_is_quoted_in_the_history_is_no_dialog_and_no_turn(void **state)
 
 static void codex_is_not_kept_from_work_by_a_quotation_either(void **state)
 {
-	struct manifest AUTO(manifest_done) m = manifest_of("codex");
+	struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
 	struct screen s = screen_text_of(
 	    "\x1b[1;2m› \x1b[0mFolder access Trust this folder?\n  › 1. Trust and continue\n\n"
 	    "• answer: (esc to interrupt)\n  (3s • esc to interrupt)\n\n› \n\n"
@@ -356,9 +209,35 @@ static void codex_is_not_kept_from_work_by_a_quotation_either(void **state)
 	struct screen_facts f;
 
 	(void)state;
+	manifest_of("codex", &m);
 	screen_read(&m, &s, &f);
 	assert_int_equal(f.state, SCREEN_READY);
 	assert_true(f.composer_empty);
+}
+
+static void history_of_codex_is_no_composer(void **state)
+{
+	struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
+	struct screen s = screen_text_of("\x1b[1;2m› \x1b[0mhello\n\n• answer\n\nmodel\n");
+	struct screen_facts f;
+
+	(void)state;
+	manifest_of("codex", &m);
+	screen_read(&m, &s, &f);
+	assert_int_equal(f.state, SCREEN_STARTING);
+	assert_false(f.has_composer);
+}
+
+static void a_bare_glyph_of_codex_is_not_ready(void **state)
+{
+	struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
+	struct screen s = screen_text_of("\x1b[1m›\x1b[0m \n");
+	struct screen_facts f;
+
+	(void)state;
+	manifest_of("codex", &m);
+	screen_read(&m, &s, &f);
+	assert_int_equal(f.state, SCREEN_STARTING);
 }
 
 #define TRUST                                                                                      \
@@ -383,9 +262,10 @@ static void enter_is_pressed_on_the_right_row_only(void **state)
 	     ""									}, /* a quotation */
 	    {"Select login method:\n ❯ 1. Claude account\n",                  ""     },
 	};
-	struct manifest AUTO(manifest_done) m = manifest_of("claude");
+	struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
 
 	(void)state;
+	manifest_of("claude", &m);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct screen s = screen_text_of(rows[i].text);
 		struct screen_facts f;
@@ -422,13 +302,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_captured_screen_is_read_right),
-	    cmocka_unit_test(a_pasted_message_is_known_as_ours_and_nothing_else_is),
-	    cmocka_unit_test(a_text_that_the_program_wrapped_is_known),
-	    cmocka_unit_test(a_collapsed_paste_is_ours_only_with_our_numbers),
 	    cmocka_unit_test(ghost_text_is_no_draft_and_typed_text_is_one),
 	    cmocka_unit_test(only_a_composer_counts_as_one),
 	    cmocka_unit_test(what_is_quoted_in_the_history_is_no_dialog_and_no_turn),
 	    cmocka_unit_test(codex_is_not_kept_from_work_by_a_quotation_either),
+	    cmocka_unit_test(history_of_codex_is_no_composer),
+	    cmocka_unit_test(a_bare_glyph_of_codex_is_not_ready),
 	    cmocka_unit_test(enter_is_pressed_on_the_right_row_only),
 	    cmocka_unit_test(a_program_without_a_composer_is_ready_when_it_says_so),
 	};

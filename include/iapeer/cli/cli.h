@@ -1,4 +1,5 @@
-/* cli.h - the command line: find the verb, parse, open, run, print, and check that it was printed. */
+/* cli.h - the command line: find the verb, parse, open, run, print, and check that it was printed.
+ */
 #pragma once
 
 /* The whole program. Returns its exit status (SPEC 13). */

@@ -1,7 +1,7 @@
 /* ctx.h - what a verb works with: the root, the registry, the terminal, and what it has to say.
  *
- * A verb writes to `out`, or with --json builds `reply`; verb_main() prints it once, adds `error` to the reply of a verb
- * that failed, and prints the error on standard error.
+ * A verb writes to `out`, or with --json builds `reply`; verb_main() prints it once, adds `error`
+ * to the reply of a verb that failed, and prints the error on standard error.
  */
 #pragma once
 #include "iapeer/base/json.h"
@@ -17,11 +17,15 @@ struct ctx {
 	struct settings settings;
 	struct term term;
 	bool json;
-	char tried[128];    /* begins the error's line: "send to bob"; empty: verb and first argument */
+	char
+	    tried[128]; /* begins the error's line: "send to bob"; empty: verb and first argument */
 	struct json *reply; /* owned; NULL: a verb that failed before it had one */
 	struct buf out;
 };
-#define CTX_INIT {.layout = LAYOUT_INIT, .out = BUF_INIT(CAP_OUTPUT)}
+#define CTX_INIT                                                                                   \
+	{                                                                                          \
+		.layout = LAYOUT_INIT, .out = BUF_INIT(CAP_OUTPUT)                                 \
+	}
 
 /* Open what the row's flags ask for. */
 int ctx_open(struct ctx *c, const struct verb *v, struct err *e) NODISCARD;

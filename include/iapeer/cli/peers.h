@@ -1,11 +1,12 @@
-/* peers.h - peers as commands see them: which ones are meant, what state they are in, how they look in JSON. */
+/* peers.h - peers as commands see them: which ones are meant, what state they are in, how they look
+ * in JSON. */
 #pragma once
 #include "iapeer/base/lock.h"
 #include "iapeer/cli/ctx.h"
 #include "iapeer/lifecycle/observe.h"
 
-/* Names in the state folder and the socket folder, read once: an identity with neither has nothing to look at, so that
- * listing a thousand sleeping peers opens none of their files. */
+/* Names in the state folder and the socket folder, read once: an identity with neither has nothing
+ * to look at, so that listing a thousand sleeping peers opens none of their files. */
 struct fleet {
 	struct strv state, socks;
 };
@@ -20,26 +21,32 @@ struct sight {
 	bool looked;
 };
 /* One identity now. `f` may be NULL. Writes nothing, starts nothing. */
-int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r, const struct peer_id *id, struct sight *out,
-	     struct err *e) NODISCARD;
+int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r,
+	     const struct peer_id *id, struct sight *out, struct err *e) NODISCARD;
 
-/* The record of a name as typed (registry_need) and of one of its runtimes (`asked` may be NULL). */
-int peer_meant(const struct ctx *c, const char *name, const char *asked, const struct peer_record **out, struct peer_id *out_id,
-	       struct err *e) NODISCARD;
+/* The record of a name as typed (registry_need) and of one of its runtimes (`asked` may be NULL).
+ */
+int peer_meant(const struct ctx *c, const char *name, const char *asked,
+	       const struct peer_record **out, struct peer_id *out_id, struct err *e) NODISCARD;
 /* ERR_USAGE for what is no peer's name, with the name that it would become. */
 int peer_name_check(const char *name, struct err *e) NODISCARD;
 /* What the record says, else its runtime's default. */
 enum nature peer_nature(const struct ctx *c, const struct peer_record *r);
-/* The profile in the record's folder; none there: an empty one with the record's values. Owned: profile_done(). */
+/* The profile in the record's folder; none there: an empty one with the record's values. Owned:
+ * profile_done(). */
 int peer_profile(const struct peer_record *r, struct profile *out, struct err *e) NODISCARD;
 
-/* Take the peer's lock, waiting at most wait_ms: ERR_TIMEOUT names the holder. `what`: what we are about to do. */
-int peer_lock(const struct ctx *c, const struct peer_id *id, const char *what, int64_t wait_ms, struct lock *out,
-	      struct err *e) NODISCARD;
+/* Take the peer's lock, waiting at most wait_ms: ERR_TIMEOUT names the holder. `what`: what we are
+ * about to do. */
+int peer_lock(const struct ctx *c, const struct peer_id *id, const char *what, int64_t wait_ms,
+	      struct lock *out, struct err *e) NODISCARD;
 
-/* {"personality", ... "runtimes":[...]} of SPEC 13, `sights` for its runtimes in their order. Owned. */
-struct json *peer_json(const struct ctx *c, const struct peer_record *r, const struct sight *sights);
+/* {"personality", ... "runtimes":[...]} of SPEC 13, `sights` for its runtimes in their order.
+ * Owned. */
+struct json *peer_json(const struct ctx *c, const struct peer_record *r,
+		       const struct sight *sights);
 /* All runtimes of a record; *out is an array of r->runtimes.n, free() it. */
-int sights_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r, struct sight **out, struct err *e) NODISCARD;
+int sights_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r,
+	      struct sight **out, struct err *e) NODISCARD;
 /* "● shell" with its colour; ASCII where the locale is not UTF-8. */
 void state_mark(const struct term *t, struct buf *b, enum shown_state s, const char *runtime);

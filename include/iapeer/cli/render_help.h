@@ -1,4 +1,5 @@
-/* render_help.h - help out of the table: the page of all verbs, one verb's page, the exit codes. Plain text. */
+/* render_help.h - help out of the table: the page of all verbs, one verb's page, the exit codes.
+ * Plain text. */
 #pragma once
 #include "iapeer/base/json.h"
 #include "iapeer/cli/term.h"

@@ -2,5 +2,7 @@
 #pragma once
 #include "iapeer/base/json.h"
 
-/* The outcome of keeper_apply(): its `error` becomes *e (code, message, hint); else `mode` and `cause` are copied out. */
-int reply_outcome(const struct json *reply, char mode[static 16], char cause[static 64], struct err *e) NODISCARD;
+/* The outcome of keeper_apply(): its `error` becomes *e (code, message, hint); else `mode` and
+ * `cause` are copied out. */
+int reply_outcome(const struct json *reply, char mode[static 16], char cause[static 64],
+		  struct err *e) NODISCARD;

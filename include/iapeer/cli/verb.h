@@ -1,12 +1,13 @@
 /* verb.h - what a verb is: one row of the table in src/cli/verbs.c, and what was typed for it.
  *
- * The parser, the help, the nearest-name hints and the tests read the same rows. A verb's run() puts what it has
- * to say into its struct ctx, never prints an error, never exits, opens neither root nor registry itself.
+ * The parser, the help, the nearest-name hints and the tests read the same rows. A verb's run()
+ * puts what it has to say into its struct ctx, never prints an error, never exits, opens neither
+ * root nor registry itself.
  */
 #pragma once
+#include "iapeer/base/err.h"
 #include <stdbool.h>
 #include <stddef.h>
-#include "iapeer/base/err.h"
 
 struct ctx;
 struct parsed;
@@ -39,11 +40,11 @@ struct verb {
 	unsigned min_args, max_args;
 	enum complete comp[3]; /* of the arguments, by position */
 	unsigned flags;
-	int arg; /* lets rows share one run(), e.g. start, stop and new */
+	int arg;                /* lets rows share one run(), e.g. start, stop and new */
 	const struct opt *opts; /* NULL: none of its own */
 	const char *brief;      /* at most 60 columns, no full stop */
-	const char *detail;     /* paragraphs for `help <verb>`, separated by \n\n; lines beginning with two blanks stand as
-				   they are */
+	const char *detail; /* paragraphs for `help <verb>`, separated by \n\n; lines beginning with
+			       two blanks stand as they are */
 };
 
 struct given {

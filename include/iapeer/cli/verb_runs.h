@@ -1,8 +1,10 @@
-/* verb_runs.h - the run() of every row in the table. Each returns 0, or -1 with *e filled: its code is the exit status. */
+/* verb_runs.h - the run() of every row in the table. Each returns 0, or -1 with *e filled: its code
+ * is the exit status. */
 #pragma once
 #include "iapeer/cli/verb.h"
 
-#define VERB_RUN(name) int verb_##name(struct ctx *c, const struct parsed *p, struct err *e) NODISCARD
+#define VERB_RUN(name)                                                                             \
+	int verb_##name(struct ctx *c, const struct parsed *p, struct err *e) NODISCARD
 
 /* struct verb.arg of the rows that share a run(). */
 enum create_arg { CREATE_NAMED, CREATE_HERE };

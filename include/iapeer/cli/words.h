@@ -7,15 +7,19 @@
 void words_split(const char *text, char separator, struct strv *out);
 /* Add unless it is there. */
 void words_unite(struct strv *list, const char *word);
-void words_join(struct buf *out, const struct strv *list, const char *between); /* controls made visible */
+void words_join(struct buf *out, const struct strv *list,
+		const char *between); /* controls made visible */
 /* "<intro>: a, b, c" becomes the error's hint. Returns -1. */
 int words_hint(struct err *e, const char *intro, const struct strv *list);
 
-/* Tags, separated by commas, united with the list: ERR_USAGE for what is none (letters, digits, . _ - only). */
+/* Tags, separated by commas, united with the list: ERR_USAGE for what is none (letters, digits, . _
+ * - only). */
 int words_tags(const char *text, struct strv *list, struct err *e) NODISCARD;
-/* One line of UTF-8, cut at 450 characters with a note. `out` has the size of profile.description. */
+/* One line of UTF-8, cut at 450 characters with a note. `out` has the size of profile.description.
+ */
 int words_description(const char *text, char *out, struct err *e) NODISCARD;
 /* A folder that is there, as its real path. ERR_USAGE. */
 int words_folder(const char *path, char out[static LAYOUT_PATH], struct err *e) NODISCARD;
-/* Made absolute as typed, with a final slash dropped; may be missing. ERR_USAGE: control characters, not UTF-8, too long. */
+/* Made absolute as typed, with a final slash dropped; may be missing. ERR_USAGE: control
+ * characters, not UTF-8, too long. */
 int words_path(const char *path, char out[static LAYOUT_PATH], struct err *e) NODISCARD;

@@ -5,7 +5,7 @@
 
 enum paste_end {
 	PASTE_OK,        /* check: go on; send: submitted, proved */
-	PASTE_WAIT,      /* check: not now (draft, question, busy); nothing was touched */
+	PASTE_WAIT,      /* not now (draft, question, busy; send: its server is gone); nothing was touched */
 	PASTE_REFUSED,   /* check: never to this terminal */
 	PASTE_FAILED,    /* send: it was seen, Enter could not be proved, our text was taken back */
 	PASTE_AMBIGUOUS, /* send: it may or may not have been taken */

@@ -27,6 +27,7 @@ void pane_done(struct pane *p);
 
 /* Wait for output or the program's end, at most `ms`. False: the program has ended. */
 bool pane_wait(struct pane *p, int64_t ms);
+void pane_wait_log(struct pane *p, int64_t ms); /* the same for a program that has ended */
 bool pane_ended(const struct pane *p);
 int64_t pane_log_size(const struct pane *p);
 int pane_log_from(const struct pane *p, int64_t offset, struct buf *out, struct err *e) NODISCARD;

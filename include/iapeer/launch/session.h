@@ -14,6 +14,7 @@ struct session {
 	char pane_tty[64];
 	char mode[16];   /* fresh, resume */
 	char cause[64];
+	char conversation[40]; /* the id that we chose for it; "" : the runtime has none, or tells it later */
 	char woke_for[96]; /* id of the message that woke it; "" : none */
 	int64_t log_start; /* the pane log was this long before it started */
 	bool ready;      /* the program showed that it takes input */

@@ -22,10 +22,20 @@ struct watched {
 	struct canary canary;
 	int fd;               /* becomes readable when the server has exited; -1: it was gone already */
 	uv_poll_t poll;
+	struct pane_watch *pane; /* its program, once the session is on record; NULL: not watched */
 	bool dying;           /* seen dead, to be recorded */
 	bool late;            /* dead before we looked */
 	int tries;            /* looks for its exit status */
 	struct watched *next;
+};
+
+/* The program in a watched server. Freed by its poll handle's close callback. */
+struct pane_watch {
+	struct keeper *k;
+	struct proc_ref server;
+	char identity[PEER_IDENTITY_MAX + 1];
+	int fd;
+	uv_poll_t poll;
 };
 
 /* One worker process. Freed when process and pipe have both been closed. */
