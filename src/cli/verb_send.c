@@ -13,6 +13,7 @@
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/delivery/check.h"
+#include "iapeer/delivery/deliver.h"
 #include "iapeer/delivery/receipt.h"
 #include "iapeer/launch/launch.h"
 #include "iapeer/lifecycle/marks.h"
@@ -241,7 +242,7 @@ static int accept_item(const struct ctx *c, struct sending *s, struct err *e)
 		return 0;
 	s->item.accepted_at_ms = clock_utc_ms();
 	s->item.wait_until_ms = wants_turn(s) ? s->item.accepted_at_ms + s->timeout_ms : 0;
-	if (queue_put(&c->layout, &s->id, &s->item, e) < 0)
+	if (deliver_accept(&c->layout, &s->id, &s->item, e) < 0)
 		return -1;
 	s->queued = true;
 	if (s->item.attachments.n && s->manifest.envelope == ENVELOPE_BARE)

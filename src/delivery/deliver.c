@@ -122,6 +122,17 @@ static void note(const struct layout *l, const struct peer_id *to, const struct 
 		log_warn("delivery", "delivery.log: %s", e.msg);
 }
 
+int deliver_accept(const struct layout *l, const struct peer_id *id, struct queue_item *m, struct err *e)
+{
+	struct receipt r = {.status = DELIVERY_QUEUED, .rung = RUNG_ACCEPTED};
+
+	if (queue_put(l, id, m, e) < 0)
+		return -1;
+	r.accepted_at_ms = m->accepted_at_ms;
+	note(l, id, m, &r);
+	return 0;
+}
+
 /* Receipt, then out of the queue, then the intent: in this order a crash is only tidied up after. */
 static int conclude(const struct layout *l, const struct peer_id *id, const struct queue_item *m, const struct receipt *r,
 		    struct err *e)

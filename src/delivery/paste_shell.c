@@ -133,13 +133,16 @@ static bool has_draft(struct pane *p, struct shell_memory *m, const struct tmux_
 	n = strlen(prompt);
 	if (n > 0 && strcmp(buf_cstr(&row), prompt) == 0)
 		return false;
-	/* Nobody was attached since our last Enter: whatever stands there was printed by the shell. */
-	nobody_typed = !look->attached && look->last_attached_ms + 1000 <
-					      (m->entered_at_ms ? m->entered_at_ms : p->session->woke_at_ms);
-	if (nobody_typed || row.len == 0 || n == 0)
+	if (row.len == 0 || n == 0)
 		return false;
+	/* More than the prompt: typed by a client, or by somebody's own send-keys, of which tmux keeps no account. */
 	if (str_starts(buf_cstr(&row), prompt))
 		return true;
+	/* No client sent a key since our last Enter: whatever stands there was printed by the shell. */
+	nobody_typed =
+	    !look->attached && look->last_input_ms + 1000 < (m->entered_at_ms ? m->entered_at_ms : p->session->woke_at_ms);
+	if (nobody_typed)
+		return false;
 	/* Another folder, another prompt: it ends like the one that we know, and nothing stands behind the cursor. */
 	return row.p[row.len - 1] != prompt[n - 1] || (size_t)look->cursor_x < utf8_chars(row.p, row.len);
 }
@@ -294,11 +297,10 @@ static int press(struct pane *p, const char *key, struct err *e)
 }
 
 /* Enter, and the cursor leaves the row: the echo of a newline. Once more if it was swallowed. */
-static int enter(struct pane *p, const char *needle, bool rows, struct paste *out)
+static int enter(struct pane *p, const char *needle, bool rows, struct paste *out, struct err *e)
 {
 	struct shell_memory m;
 	struct shell_facts f;
-	struct err e;
 
 	shell_look(p, &f);
 	rows = rows && f.known && !f.canonical;
@@ -307,8 +309,8 @@ static int enter(struct pane *p, const char *needle, bool rows, struct paste *ou
 
 		if (tries > 0 && needle[0] && !screen_shows(p, needle))
 			return paste_verdict(out, PASTE_AMBIGUOUS, "Enter was pressed, and the text is gone without a trace");
-		if (press(p, "Enter", &e) < 0)
-			return paste_verdict(out, PASTE_AMBIGUOUS, e.msg);
+		if (press(p, "Enter", e) < 0)
+			return -1; /* unsettled: whoever comes next looks whether our text still stands there */
 		if (!wait_newline(p, from, clock_mono_ms() + ENTER_MS, &out->log_offset)) {
 			if (pane_ended(p))
 				return paste_verdict(out, PASTE_AMBIGUOUS, "the session ended while the text was in it");
@@ -325,8 +327,8 @@ static int enter(struct pane *p, const char *needle, bool rows, struct paste *ou
 	}
 	shell_look(p, &f);
 	/* Take our text back, but only from the shell's own line: elsewhere the key would mean something else. */
-	if (f.at_prompt && !f.canonical && press(p, "C-u", &e) < 0)
-		return paste_verdict(out, PASTE_AMBIGUOUS, e.msg);
+	if (f.at_prompt && !f.canonical && press(p, "C-u", e) < 0)
+		return -1;
 	return paste_verdict(out, PASTE_FAILED, "the terminal did not take Enter");
 }
 
@@ -339,12 +341,12 @@ int shell_send(struct pane *p, const char *text, size_t len, struct paste *out, 
 	needle_of(text, len, needle);
 	shell_look(p, &f);
 	if (tmux_paste(&p->tmux, text, len, clock_mono_ms() + CALL_MS, e) < 0)
-		return paste_verdict(out, e->code == ERR_NOT_FOUND ? PASTE_WAIT : PASTE_AMBIGUOUS, e->msg);
+		return e->code == ERR_NOT_FOUND ? paste_verdict(out, PASTE_WAIT, e->msg) : -1; /* -1: unsettled */
 	out->pasted_at_ms = clock_utc_ms();
 	if (f.known && f.canonical && !f.echo) {
 		/* It asks for a password, or something like it: nobody can see whether the text arrived. */
 		if (press(p, "Enter", e) < 0)
-			return paste_verdict(out, PASTE_AMBIGUOUS, e->msg);
+			return -1;
 		return paste_verdict(out, PASTE_AMBIGUOUS, "its terminal does not echo, so nothing can be proved");
 	}
 	if (!wait_echo(p, from, len, needle)) {
@@ -354,17 +356,36 @@ int shell_send(struct pane *p, const char *text, size_t len, struct paste *out, 
 		if (!f.at_prompt)
 			return paste_verdict(out, PASTE_AMBIGUOUS, "what runs in it did not show the text");
 		if (press(p, "C-u", e) < 0)
-			return paste_verdict(out, PASTE_AMBIGUOUS, e->msg);
+			return -1;
 		return paste_verdict(out, PASTE_FAILED, "the text was not seen after the paste");
 	}
-	return enter(p, needle, len > ONE_ROW || memchr(text, '\n', len), out);
+	return enter(p, needle, len > ONE_ROW || memchr(text, '\n', len), out, e);
+}
+
+/* Some rows that end at the cursor's are the prompt and the text, and nothing else. */
+static bool rows_hold(const struct tmux_look *look, const struct buf *prompt, const struct buf *want)
+{
+	for (int y = look->cursor_y; y >= 0; y--) {
+		AUTO(buf_done) struct buf have = BUF_INIT(CAP_SCREEN);
+
+		for (int i = y; i <= look->cursor_y; i++) {
+			AUTO(buf_done) struct buf row = BUF_INIT(CAP_SCREEN);
+
+			screen_row(look, i, &row);
+			dense(buf_cstr(&row), row.len, &have);
+		}
+		if (have.len > prompt->len + want->len)
+			return false;
+		if (have.len == prompt->len + want->len && str_starts(buf_cstr(&have), buf_cstr(prompt)) &&
+		    str_ends(buf_cstr(&have), buf_cstr(want)))
+			return true;
+	}
+	return false;
 }
 
 int shell_settle(struct pane *p, const char *text, size_t len, struct paste *out, struct err *e)
 {
 	AUTO(tmux_look_done) struct tmux_look look = {.cursor_x = -1};
-	AUTO(buf_done) struct buf row = BUF_INIT(CAP_SCREEN);
-	AUTO(buf_done) struct buf have = BUF_INIT(CAP_SCREEN);
 	AUTO(buf_done) struct buf want = BUF_INIT(CAP_SCREEN);
 	AUTO(buf_done) struct buf prompt = BUF_INIT(CAP_SCREEN);
 	char needle[NEEDLE + 1];
@@ -374,20 +395,17 @@ int shell_settle(struct pane *p, const char *text, size_t len, struct paste *out
 	needle_of(text, len, needle);
 	shell_memory_load(p, &m);
 	shell_look(p, &f);
-	if (!f.at_prompt || memchr(text, '\n', len))
+	if (!f.at_prompt)
 		return paste_verdict(out, PASTE_AMBIGUOUS, "a delivery was cut short and cannot be proved either way");
 	if (tmux_look(&p->tmux, false, clock_mono_ms() + CALL_MS, &look, e) < 0)
 		return -1;
-	screen_row(&look, look.cursor_y, &row);
-	dense(buf_cstr(&row), row.len, &have);
 	dense(text, len, &want);
 	dense(m.prompt, strlen(m.prompt), &prompt);
-	/* Exactly our text behind exactly the prompt: then it is ours to submit. */
-	if (want.len == 0 || prompt.len == 0 || have.len != prompt.len + want.len ||
-	    !str_starts(buf_cstr(&have), buf_cstr(&prompt)) || !str_ends(buf_cstr(&have), buf_cstr(&want)))
+	/* Exactly our text behind exactly the prompt, over however many rows: then it is ours to submit. */
+	if (want.len == 0 || prompt.len == 0 || !rows_hold(&look, &prompt, &want))
 		return paste_verdict(out, PASTE_AMBIGUOUS, "a delivery was cut short and cannot be proved either way");
 	out->pasted_at_ms = clock_utc_ms();
-	return enter(p, needle, len > ONE_ROW, out);
+	return enter(p, needle, len > ONE_ROW || memchr(text, '\n', len), out, e);
 }
 
 /* ---- the answer ---- */

@@ -93,16 +93,15 @@ static bool still_holds(struct pane *p, const char *text, size_t len)
 }
 
 /* Enter only while the composer holds our text, and nothing but our text. */
-static int submit(struct pane *p, const char *text, size_t len, struct paste *out)
+static int submit(struct pane *p, const char *text, size_t len, struct paste *out, struct err *e)
 {
 	AUTO(strv_done) struct strv clear = STRV_INIT;
-	struct err e;
 
 	for (int tries = 0; tries < TRIES; tries++) {
 		if (tries > 0 && !still_holds(p, text, len))
 			return paste_verdict(out, PASTE_AMBIGUOUS, "Enter was pressed, and the text went somewhere that cannot be seen");
-		if (press(p, &p->manifest->submit, &e) < 0)
-			return paste_verdict(out, PASTE_AMBIGUOUS, e.msg);
+		if (press(p, &p->manifest->submit, e) < 0)
+			return -1; /* unsettled: whoever comes next looks whether our text still stands there */
 		if (wait_held(p, text, len, false, ENTER_MS)) {
 			out->submitted_at_ms = clock_utc_ms();
 			out->log_offset = pane_log_size(p);
@@ -112,15 +111,15 @@ static int submit(struct pane *p, const char *text, size_t len, struct paste *ou
 			return paste_verdict(out, PASTE_AMBIGUOUS, "the session ended while the text was in it");
 	}
 	strv_add(&clear, "C-u");
-	if (press(p, &clear, &e) < 0)
-		return paste_verdict(out, PASTE_AMBIGUOUS, e.msg);
+	if (press(p, &clear, e) < 0)
+		return -1;
 	return paste_verdict(out, PASTE_FAILED, "it did not take Enter");
 }
 
 int tui_send(struct pane *p, const char *text, size_t len, struct paste *out, struct err *e)
 {
 	if (tmux_paste(&p->tmux, text, len, clock_mono_ms() + CALL_MS, e) < 0)
-		return paste_verdict(out, e->code == ERR_NOT_FOUND ? PASTE_WAIT : PASTE_AMBIGUOUS, e->msg);
+		return e->code == ERR_NOT_FOUND ? paste_verdict(out, PASTE_WAIT, e->msg) : -1; /* -1: unsettled */
 	out->pasted_at_ms = clock_utc_ms();
 	if (!wait_held(p, text, len, true, PASTE_MS)) {
 		if (pane_ended(p))
@@ -128,7 +127,7 @@ int tui_send(struct pane *p, const char *text, size_t len, struct paste *out, st
 		/* What is in the composer is not provably ours: no key is safe, not even one that would clear it. */
 		return paste_verdict(out, PASTE_AMBIGUOUS, "the text was not seen after the paste");
 	}
-	return submit(p, text, len, out);
+	return submit(p, text, len, out, e);
 }
 
 int tui_settle(struct pane *p, const char *text, size_t len, struct paste *out, struct err *e)
@@ -140,7 +139,7 @@ int tui_settle(struct pane *p, const char *text, size_t len, struct paste *out, 
 	if (!screen_holds(p->manifest, &v.screen, text, len))
 		return paste_verdict(out, PASTE_AMBIGUOUS, "a delivery was cut short and cannot be proved either way");
 	out->pasted_at_ms = clock_utc_ms();
-	return submit(p, text, len, out);
+	return submit(p, text, len, out, e);
 }
 
 int tui_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct buf *out, struct err *e)

@@ -210,7 +210,7 @@ int tmux_look(const struct tmux *t, bool history, int64_t deadline_ms, struct tm
 
 	add_all(&a, (const char *const[]){"display-message", "-p", "-t", t->pane,
 					  "#{cursor_x} #{cursor_y} #{pane_height} #{pane_in_mode} #{session_attached} "
-					  "0#{session_last_attached}",
+					  "0#{session_activity}",
 					  ";", "capture-pane", "-p", "-e", "-t", t->pane, NULL});
 	if (history)
 		add_all(&a, (const char *const[]){"-S", "-", NULL});
@@ -223,7 +223,7 @@ int tmux_look(const struct tmux *t, bool history, int64_t deadline_ms, struct tm
 	used = (int)strcspn(buf_cstr(&r.out), "\n") + 1;
 	out->in_mode = in_mode != 0;
 	out->attached = attached != 0;
-	out->last_attached_ms = last * 1000;
+	out->last_input_ms = last * 1000;
 	buf_done(&out->screen);
 	out->screen = (struct buf)BUF_INIT(CAP_SCREEN);
 	if ((size_t)used < r.out.len)

@@ -34,24 +34,19 @@
 /* ---- what is there to do ---- */
 
 /* One peer, by files only. A look that finds work asks for a worker, who looks again under the lock. */
-void keeper_look(struct keeper *k, const char *identity, int64_t not_before_ms)
+static void look(struct keeper *k, const struct registry *r, const struct peer_id *id, int64_t not_before_ms)
 {
-	AUTO(registry_done) struct registry r = {.n = 0};
-	struct observe_in in = {.layout = k->layout, .settings = &k->settings};
+	struct observe_in in = {.layout = k->layout, .settings = &k->settings, .id = *id};
 	struct observation *o;
+	char identity[PEER_IDENTITY_MAX + 1];
 	struct decision d;
 	bool work;
 	struct err e;
 
-	if (k->leaving || peer_parse(identity, &in.id, &e) < 0)
-		return;
-	if (registry_load(k->layout, &r, &e) < 0) {
-		log_warn("supervise", "%s", e.msg);
-		return;
-	}
-	in.record = registry_find(&r, in.id.name);
+	in.record = registry_find(r, id->name);
 	if (!in.record)
 		return; /* live sessions of unregistered names are left alone */
+	peer_identity(id, identity);
 	o = xcalloc(1, sizeof *o);
 	if (observe(&in, o, &e) < 0) {
 		log_warn("supervise", "identity=%s %s", identity, e.msg);
@@ -62,28 +57,41 @@ void keeper_look(struct keeper *k, const char *identity, int64_t not_before_ms)
 	d = decide(work ? TRIG_MESSAGE : TRIG_LOOK, &o->snap);
 	/* A head that waits is tried again by its own clock (events.c). */
 	if (d.action > ACT_REFUSE_UNKNOWN && !(d.action >= ACT_SETTLE && keeper_waiting(k, identity)))
-		keeper_want(k, identity, work ? TRIG_MESSAGE : TRIG_LOOK, o->snap.session != SESSION_LIVE, not_before_ms);
+		keeper_want(k, identity, work ? TRIG_MESSAGE : TRIG_LOOK, o->snap.session != SESSION_LIVE,
+			    not_before_ms);
 	free(o);
+}
+
+void keeper_look(struct keeper *k, const char *identity, int64_t not_before_ms)
+{
+	AUTO(registry_done) struct registry r = {.n = 0};
+	struct peer_id id;
+	struct err e;
+
+	if (k->leaving || peer_parse(identity, &id, &e) < 0)
+		return;
+	if (registry_load(k->layout, &r, &e) < 0)
+		log_warn("supervise", "%s", e.msg);
+	else
+		look(k, &r, &id, not_before_ms);
 }
 
 static void look_all(struct keeper *k)
 {
 	AUTO(registry_done) struct registry r = {.n = 0};
-	char identity[PEER_IDENTITY_MAX + 1];
 	struct peer_id id;
 	struct err e;
 
+	if (k->leaving)
+		return;
 	if (registry_load(k->layout, &r, &e) < 0) {
 		log_warn("supervise", "%s", e.msg);
 		return;
 	}
 	for (size_t i = 0; i < r.n; i++)
-		for (size_t j = 0; j < r.peers[i].runtimes.n; j++) {
-			if (peer_make(r.peers[i].runtimes.v[j], r.peers[i].name, &id, &e) < 0)
-				continue;
-			peer_identity(&id, identity);
-			keeper_look(k, identity, 0);
-		}
+		for (size_t j = 0; j < r.peers[i].runtimes.n; j++)
+			if (peer_make(r.peers[i].runtimes.v[j], r.peers[i].name, &id, &e) == 0)
+				look(k, &r, &id, 0);
 }
 
 /* Everything that is to be done stands on disk: start, restart and recovery are this one path. */

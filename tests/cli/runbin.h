@@ -2,6 +2,7 @@
 #pragma once
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,7 @@ static inline int bin_setup(void **state)
 
 	if (!b || !getenv("IAPEER_BIN"))
 		return -1;
+	signal(SIGPIPE, SIG_IGN); /* a program that does not read its input is no reason to die */
 	snprintf(template, sizeof template, "%s/iapeer-cli.XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	char *real = mkdtemp(template) ? realpath(template, NULL) : NULL;
 	if (!real)

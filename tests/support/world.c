@@ -56,6 +56,14 @@ char *world_read(const struct world *w, const char *rel)
 	return xstrdup(buf_cstr(&b));
 }
 
+size_t world_size(const struct world *w, const char *rel)
+{
+	struct fs_info info;
+	struct err e = ERR_INIT;
+
+	return fs_stat(AT_FDCWD, world_path(w, rel), &info, &e) == 0 && info.exists ? (size_t)info.size : 0;
+}
+
 bool world_exists(const struct world *w, const char *rel)
 {
 	return fs_exists(AT_FDCWD, world_path(w, rel));

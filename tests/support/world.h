@@ -84,6 +84,7 @@ void world_write(const struct world *w, const char *rel, const char *text);
 const char *world_script(const struct world *w, const char *rel, const char *text);
 /* The whole file below the folder, "" when there is none. Owned. */
 char *world_read(const struct world *w, const char *rel);
+size_t world_size(const struct world *w, const char *rel); /* 0: empty, or none */
 bool world_exists(const struct world *w, const char *rel);
 /* How many lines of the file hold that text. */
 int world_lines(const struct world *w, const char *rel, const char *part);

@@ -27,6 +27,8 @@ struct deliver_out {
 	int64_t turn_until_ms;            /* UTC */
 };
 
+/* Accept: into the queue, durably (queue_put), and one line of delivery.log. */
+int deliver_accept(const struct layout *l, const struct peer_id *id, struct queue_item *m, struct err *e) NODISCARD;
 /* Deliver until the queue is empty, its head must wait, or a turn must be waited for (without the lock). */
 int deliver_queue(const struct deliver_in *in, struct deliver_out *out, struct err *e) NODISCARD;
 /* Settle an unsettled paste. `in->pane` NULL: its session is gone, so it is ambiguous. */

@@ -8,7 +8,8 @@
 
 /* `force`: past a draft or a busy program. Errors are tmux's or the system's; nothing was touched. */
 int paste_check(struct pane *p, const char *text, size_t len, bool force, struct paste *out, struct err *e) NODISCARD;
-/* Errors: ERR_AMBIGUOUS never; what is not known is PASTE_AMBIGUOUS in *out. */
+/* An error means that it was cut short, and paste_settle() has to find out; what cannot be known at all is
+ * PASTE_AMBIGUOUS in *out. */
 int paste_send(struct pane *p, const char *text, size_t len, struct paste *out, struct err *e) NODISCARD;
 /* After a crash: if the composer shows exactly this text, press Enter and prove it; else PASTE_AMBIGUOUS. */
 int paste_settle(struct pane *p, const char *text, size_t len, struct paste *out, struct err *e) NODISCARD;

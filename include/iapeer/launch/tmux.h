@@ -50,7 +50,7 @@ struct tmux_look {
 	int height;
 	bool in_mode;       /* copy mode or another */
 	bool attached;
-	int64_t last_attached_ms; /* UTC, 0 never */
+	int64_t last_input_ms; /* UTC, to the second: when a client last came or sent a key; when it was made, if none ever did */
 };
 void tmux_look_done(struct tmux_look *k);
 /* Screen, cursor and mode in one call. */
