@@ -45,11 +45,36 @@ void clock_iso(int64_t utc_ms, char out[static CLOCK_ISO_MAX])
 		 (int)((off < 0 ? -off : off) / 60 % 100), (int)((off < 0 ? -off : off) % 60));
 }
 
+/* Exactly two digits at s. */
+static bool two_digits(const char *s, int *out)
+{
+	if (s[0] < '0' || s[0] > '9' || s[1] < '0' || s[1] > '9')
+		return false;
+	*out = (s[0] - '0') * 10 + (s[1] - '0');
+	return true;
+}
+
+/* "Z" or "+01:00" to the end of the text. */
+static bool parse_offset(const char *s, int64_t *out_seconds)
+{
+	int hours, minutes;
+
+	*out_seconds = 0;
+	if (strcmp(s, "Z") == 0)
+		return true;
+	if ((*s != '+' && *s != '-') || strlen(s) != 6 || s[3] != ':' || !two_digits(s + 1, &hours) ||
+	    !two_digits(s + 4, &minutes))
+		return false;
+	*out_seconds = (int64_t)(*s == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+	return true;
+}
+
 bool clock_parse_iso(const char *s, int64_t *out_utc_ms)
 {
+	int64_t offset;
 	struct tm tm;
 	const char *p;
-	int ms = 0, sign = 0, hours = 0, minutes = 0, used = 0;
+	int ms = 0;
 
 	memset(&tm, 0, sizeof tm);
 	p = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
@@ -61,13 +86,8 @@ bool clock_parse_iso(const char *s, int64_t *out_utc_ms)
 		for (p++; *p >= '0' && *p <= '9'; p++, scale /= 10)
 			ms += (*p - '0') * scale;
 	}
-	if (*p == 'Z' && p[1] == '\0') {
-		sign = 1;
-	} else if ((*p == '+' || *p == '-') && sscanf(p + 1, "%2d:%2d%n", &hours, &minutes, &used) == 2 && p[1 + used] == '\0') {
-		sign = *p == '-' ? -1 : 1;
-	} else {
+	if (!parse_offset(p, &offset))
 		return false;
-	}
-	*out_utc_ms = ((int64_t)timegm(&tm) - (int64_t)sign * (hours * 3600 + minutes * 60)) * 1000 + ms;
+	*out_utc_ms = ((int64_t)timegm(&tm) - offset) * 1000 + ms;
 	return true;
 }

@@ -74,6 +74,7 @@ static int sync_dir(int fd)
 	return 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): fs_write_atomic() and whether to sync */
 static int put(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode, bool durable, struct err *e)
 {
 	AUTO(fs_place_done) struct fs_place at = FS_PLACE_INIT;
@@ -108,6 +109,7 @@ int fs_write_soft(int dirfd, const char *path, const void *bytes, size_t len, mo
 	return put(dirfd, path, bytes, len, mode, false, e);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as fs_publish() */
 static int publish(int dirfd, const char *path, const struct buf *body, mode_t mode, bool durable, bool *out_created,
 		   struct err *e)
 {
@@ -145,6 +147,7 @@ static struct buf borrowed(const void *bytes, size_t len)
 	return b;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the shape of fs_write_atomic() and what came of it */
 int fs_publish(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode, bool *out_created,
 	       struct err *e)
 {
@@ -153,6 +156,7 @@ int fs_publish(int dirfd, const char *path, const void *bytes, size_t len, mode_
 	return publish(dirfd, path, &b, mode, true, out_created, e);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as fs_publish() */
 int fs_publish_soft(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode, bool *out_created,
 		    struct err *e)
 {

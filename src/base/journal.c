@@ -177,34 +177,20 @@ int journal_write(const struct journal *j, const struct logfmt *l, bool durable,
 	return 0;
 }
 
-/* s is behind the backslash and before end: a file may have been cut anywhere. */
+/* s is behind the backslash and before end: a file may have been cut anywhere. Returns how much was taken. */
 static size_t unescape(const char *s, const char *end, char *out)
 {
-	switch (*s) {
-	case 'n':
-		*out = '\n';
-		return 1;
-	case 't':
-		*out = '\t';
-		return 1;
-	case 'r':
-		*out = '\r';
-		return 1;
-	case 'x': {
-		char hex[3] = "";
+	static const char letters[] = "ntr", meant[] = "\n\t\r";
+	const char *letter = strchr(letters, *s);
+	char hex[3] = "";
 
-		if (end - s < 3) {
-			*out = *s;
-			return 1;
-		}
+	if (*s == 'x' && end - s >= 3) {
 		memcpy(hex, s + 1, 2);
 		*out = (char)strtol(hex, NULL, 16);
 		return 3;
 	}
-	default:
-		*out = *s;
-		return 1;
-	}
+	*out = *s && letter ? meant[letter - letters] : *s;
+	return 1;
 }
 
 /* Copy the value at s (up to end) to out (NULL: pass over it); returns where it ended, NULL when it does not fit. */

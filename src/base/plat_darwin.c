@@ -243,6 +243,13 @@ const char *plat_self_again(void)
 	return path;
 }
 
+extern char **environ; /* Apple declares it nowhere */
+
+char **plat_environ(void)
+{
+	return environ;
+}
+
 void plat_close_others(void)
 {
 	int bytes = proc_pidinfo(getpid(), PROC_PIDLISTFDS, 0, NULL, 0);

@@ -158,6 +158,11 @@ const char *plat_self_again(void)
 	return "/proc/self/exe";
 }
 
+char **plat_environ(void)
+{
+	return environ;
+}
+
 void plat_close_others(void)
 {
 	/* 4: CLOSE_RANGE_CLOEXEC, which Debian 12's libc does not name. */

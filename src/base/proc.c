@@ -16,8 +16,6 @@
 
 #include "iapeer/base/banned.h"
 
-extern char **environ; /* POSIX declares it nowhere */
-
 struct child {
 	struct proc_ref ref;
 	pid_t pid; /* 0: none, or reaped */
@@ -84,7 +82,7 @@ static int spawn(const struct proc_opts *o, const struct ends *p, pid_t *out_pid
 	posix_spawn_file_actions_adddup2(&fa, p->out[1], 1);
 	posix_spawn_file_actions_adddup2(&fa, p->err[1], 2);
 	attributes(&attr, 0);
-	rc = posix_spawn(out_pid, o->file, &fa, &attr, o->argv, o->envp ? o->envp : environ);
+	rc = posix_spawn(out_pid, o->file, &fa, &attr, o->argv, o->envp ? o->envp : plat_environ());
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&fa);
 	return rc;
@@ -215,7 +213,7 @@ int proc_detach(const char *file, char *const *argv, int ready_fd, pid_t *out_pi
 	if (ready_fd >= 0)
 		posix_spawn_file_actions_adddup2(&fa, ready_fd, 3);
 	attributes(&attr, POSIX_SPAWN_SETSID);
-	rc = posix_spawn(out_pid, file, &fa, &attr, argv, environ);
+	rc = posix_spawn(out_pid, file, &fa, &attr, argv, plat_environ());
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&fa);
 	return rc ? err_set(e, ERR_FAILED, rc, "start %s", file) : 0;

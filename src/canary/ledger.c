@@ -114,6 +114,7 @@ int canary_list(const struct layout *l, struct strv *out, struct err *e)
 		list_add(out, names.v[i], ".canary");
 		list_add(out, names.v[i], ".ending");
 	}
+	strv_sort(out); /* "a-b.canary" stands before "a.canary" in the folder */
 	return 0;
 }
 

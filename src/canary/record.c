@@ -44,17 +44,16 @@ static void log_place(const struct layout *l, const struct canary *c, struct log
 
 void canary_cause(int status, char out[static 32])
 {
-	if (WIFSIGNALED(status)) {
-		const char *name = proc_signal_name(WTERMSIG(status));
+	const char *name = WIFSIGNALED(status) ? proc_signal_name(WTERMSIG(status)) : NULL;
 
-		if (!name)
-			snprintf(out, 32, "signal-%d", WTERMSIG(status));
-		else
-			for (size_t i = 0; i == 0 || name[i - 1]; i++)
-				out[i] = (char)tolower((unsigned char)name[i]);
-		return;
-	}
-	snprintf(out, 32, "exited");
+	if (!WIFSIGNALED(status))
+		snprintf(out, 32, "exited");
+	else if (name)
+		snprintf(out, 32, "%s", name);
+	else
+		snprintf(out, 32, "signal-%d", WTERMSIG(status));
+	for (char *c = out; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
 }
 
 static void death_id(const struct canary *c, char *out, size_t size)
@@ -235,6 +234,16 @@ static bool still_armed(const struct layout *l, const struct canary *c, struct e
 	return state == CANARY_ARMED && now.server.pid == c->server.pid && now.server.birth == c->server.birth;
 }
 
+/* The one whose fsync makes the root's log durable for all; those in other logs make their own. */
+static size_t last_armed(const struct layout *l, const struct death *deaths, size_t n)
+{
+	struct err e;
+
+	while (n > 0 && (deaths[n - 1].canary.log_dir[0] || !still_armed(l, &deaths[n - 1].canary, &e)))
+		n--;
+	return n;
+}
+
 static int drop_record(const struct layout *l, const struct canary *c, struct err *e)
 {
 	bool was;
@@ -252,22 +261,28 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 	    lock_take(&lock, l->root_fd, RECORDERS_LOCK, "record a death", clock_mono_ms() + 1000, e) < 0)
 		return -1;
 	evidence_machine(&machine);
+	size_t last = last_armed(l, deaths, n);
 	for (size_t i = 0; i < n; i++) {
-		bool last = i + 1 == n;
+		bool durable = i + 1 == last || deaths[i].canary.log_dir[0];
 		struct err one = ERR_INIT;
 
 		deaths[i].recorded = false;
 		if (!still_armed(l, &deaths[i].canary, &one))
 			continue; /* ended on purpose, or recorded, by somebody else meanwhile */
-		if (record_one(l, &deaths[i], &machine, n, last, &one) < 0) {
+		if (record_one(l, &deaths[i], &machine, n, durable, &one) < 0) {
 			*e = one;
 			result = -1;
 			deaths[i].id[0] = '\0'; /* its record stays: the next observer goes on */
 		}
 	}
 	/* The last line's fsync made all lines durable; only now may the records go. */
-	for (size_t i = 0; i < n; i++)
-		if (deaths[i].id[0] && still_armed(l, &deaths[i].canary, e) && drop_record(l, &deaths[i].canary, e) < 0)
-			result = -1;
+	for (size_t i = 0; i < n; i++) {
+		struct err one = ERR_INIT;
+
+		if (!deaths[i].id[0] || !still_armed(l, &deaths[i].canary, &one) || drop_record(l, &deaths[i].canary, &one) == 0)
+			continue;
+		*e = one;
+		result = -1;
+	}
 	return result;
 }

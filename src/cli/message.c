@@ -7,11 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "iapeer/base/fs.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/cli/opt.h"
+#include "iapeer/cli/peers.h"
 
 #include "iapeer/base/banned.h"
+
+#define WITHDRAW_WAIT_MS 2000
 
 /* ---- the text ---- */
 
@@ -100,6 +104,19 @@ int message_body(const struct ctx *c, const struct parsed *p, char **out, struct
 		return from_fd(STDIN_FILENO, "standard input", out, e);
 	err_set(e, ERR_USAGE, 0, "the message is missing");
 	return err_hint(e, "iapeer %s %s \"text\"", p->verb->name, p->args[0]);
+}
+
+bool message_withdraw(const struct ctx *c, const struct peer_id *id, const char *message_id)
+{
+	AUTO(lock_done) struct lock lock = LOCK_INIT;
+	char path[LAYOUT_PATH], file[64];
+	struct err e = ERR_INIT;
+
+	layout_state(id, "sending", path);
+	return peer_lock(c, id, "withdraw", WITHDRAW_WAIT_MS, &lock, &e) == 0 &&
+	       !fs_exists(c->layout.root_fd, path) &&
+	       queue_find(&c->layout, id, message_id, file, &e) == 0 &&
+	       queue_remove(&c->layout, id, file, &e) == 0;
 }
 
 /* ---- the outcome ---- */

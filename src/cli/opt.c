@@ -9,10 +9,10 @@
 #include "iapeer/base/banned.h"
 
 const struct opt opt_common[] = {
-    {.name = "json",				.help = "print one JSON object"},
-    {.name = "debug",					     .help = "say on standard error what is done"},
-    {.name = "help",.help = "print help and run nothing (-h)"},
-    {.name = NULL			       },
+    {.name = "json", .help = "print one JSON object"},
+    {.name = "debug", .help = "say on standard error what is done"},
+    {.name = "help", .help = "print help and run nothing (-h)"},
+    {.name = NULL},
 };
 
 bool opt_applies(const struct verb *v, const struct opt *common)

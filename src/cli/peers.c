@@ -191,12 +191,10 @@ void state_mark(const struct term *t, struct buf *b, enum shown_state s, const c
 	static const struct {
 		const char *glyph, *ascii;
 		enum paint paint;
-	} marks[] = {
-	    [SHOWN_LIVE] = {"●", "*", PAINT_GREEN },
-	    [SHOWN_ASLEEP] = {"○", "o", PAINT_DIM   },
-	    [SHOWN_STOPPED] = {"✕", "x", PAINT_RED   },
-	    [SHOWN_UNKNOWN] = {"?",   "?", PAINT_YELLOW}
-        };
+	} marks[] = {[SHOWN_LIVE] = {"●", "*", PAINT_GREEN},
+		     [SHOWN_ASLEEP] = {"○", "o", PAINT_DIM},
+		     [SHOWN_STOPPED] = {"✕", "x", PAINT_RED},
+		     [SHOWN_UNKNOWN] = {"?", "?", PAINT_YELLOW}};
 	_Static_assert(sizeof marks / sizeof marks[0] == SHOWN_STATE_COUNT, "one mark a state");
 
 	term_paint(t, b, marks[s].paint, t->utf8 ? marks[s].glyph : marks[s].ascii);

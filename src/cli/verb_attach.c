@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "iapeer/base/clock.h"
+#include "iapeer/base/log.h"
 #include "iapeer/base/str.h"
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/live.h"
@@ -140,6 +141,7 @@ static int peer_of_folder(struct ctx *c, const char *runtime, const struct peer_
 int verb_run(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	const struct peer_record *r;
+	struct err soft = ERR_INIT;
 	char cause[64] = "";
 	struct peer_id id;
 
@@ -150,8 +152,14 @@ int verb_run(struct ctx *c, const struct parsed *p, struct err *e)
 		return -1;
 	if (c->term.err_tty && !c->json)
 		ctx_note("starting %s ...", id.name);
-	if (ask_keeper(c, &id, TRIG_RUN, cause, e) < 0)
+	if (ask_keeper(c, &id, TRIG_RUN, cause, e) < 0) {
+		/* It was tried and did not come up: the wish must not be carried out again and
+		 * again. */
+		if (e->code != ERR_TIMEOUT &&
+		    mark_clear(&c->layout, &id, MARK_NEW_EAGER, &soft) < 0)
+			log_warn("run", "%s", soft.msg);
 		return -1;
+	}
 	if (c->term.in_tty && c->term.out_tty && !c->json)
 		return attach_live(c, r, &id, false, e);
 	c->reply = json_object();

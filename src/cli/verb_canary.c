@@ -76,8 +76,12 @@ static int arm(struct ctx *c, const struct subject *s, const char *log_dir, cons
 	struct canary watch = {.armed_at_ms = 0};
 	bool armed = false;
 
-	if (tmux_server_of(s->socket, &watch.server, e) < 0 ||
-	    settle_old(c, s->identity, &watch.server, &armed, e) < 0)
+	if (tmux_server_of(s->socket, &watch.server, e) < 0) {
+		if (e->code == ERR_NOT_FOUND)
+			e->code = ERR_FAILED; /* no such server; "no such peer" it is not */
+		return -1;
+	}
+	if (settle_old(c, s->identity, &watch.server, &armed, e) < 0)
 		return -1;
 	if (!armed) {
 		if (!str_put(watch.identity, sizeof watch.identity, s->identity) ||

@@ -281,9 +281,7 @@ static int look_at_runtimes(const struct ctx *c, struct creation *n, struct err 
 		    strcmp(m.runtime, n->profile.default_runtime) == 0)
 			n->profile.intelligence = m.default_intelligence;
 		if (manifest_program(&m, &c->layout, &env, program, &why) < 0)
-			strv_fmt(&n->warnings,
-				 "%s; install it, or name it in %s/" LAYOUT_ENVIRONMENT " (PATH)",
-				 why.msg, c->layout.root);
+			strv_fmt(&n->warnings, "%s; %s", why.msg, why.hint);
 		decide_trust(c, &m, n);
 	}
 	return 0;

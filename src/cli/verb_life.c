@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "iapeer/base/clock.h"
-#include "iapeer/base/str.h"
+#include "iapeer/base/log.h"
 #include "iapeer/cli/ctx.h"
+#include "iapeer/cli/message.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/reply.h"
@@ -74,8 +75,12 @@ static int wake(const struct ctx *c, const struct target *t, struct result *r, s
 	    queue_put(&c->layout, &t->id, &m, e) < 0)
 		return -1;
 	if (keeper_deliver(&c->layout, &t->id, m.id, false, wake_deadline(c), reason, sizeof reason,
-			   e) < 0)
-		return reason[0] ? err_wrap(e, "%s", reason) : -1;
+			   e) < 0) {
+		/* What is said to have failed must not happen later. */
+		if (!message_withdraw(c, &t->id, m.id))
+			log_debug("life", "%s is still to be woken", t->id.name);
+		return -1;
+	}
 	if (receipt_load(&c->layout, &t->id, m.id, &done, &none) == 0) {
 		memcpy(r->mode, done.mode, sizeof r->mode);
 		memcpy(r->cause, done.cause, sizeof r->cause);
@@ -113,6 +118,7 @@ static int new_one(const struct ctx *c, const struct parsed *p, const struct tar
 		   struct result *r, struct err *e)
 {
 	auto_json struct json *reply = NULL;
+	struct err soft = ERR_INIT;
 
 	if (refuse_service(c, t, e) < 0)
 		return -1;
@@ -125,10 +131,14 @@ static int new_one(const struct ctx *c, const struct parsed *p, const struct tar
 	    mark_clear(&c->layout, &t->id, MARK_IDLE_REAPED, e) < 0 ||
 	    mark_set(&c->layout, &t->id, MARK_NEW_EAGER, e) < 0)
 		return -1;
-	if (keeper_apply(&c->layout, &t->id, trigger_word(TRIG_NEW), wake_deadline(c), &reply, e) <
-	    0)
-		return -1;
-	return reply_outcome(reply, r->mode, r->cause, e);
+	if (keeper_apply(&c->layout, &t->id, trigger_word(TRIG_NEW), wake_deadline(c), &reply, e) ==
+		0 &&
+	    reply_outcome(reply, r->mode, r->cause, e) == 0)
+		return 0;
+	/* It was tried and did not come up: the wish must not be carried out again and again. */
+	if (e->code != ERR_TIMEOUT && mark_clear(&c->layout, &t->id, MARK_NEW_EAGER, &soft) < 0)
+		log_warn("life", "%s", soft.msg);
+	return -1;
 }
 
 static int one(const struct ctx *c, const struct parsed *p, const struct target *t,

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "iapeer/base/clock.h"
-#include "iapeer/base/fs.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/cli/ctx.h"
@@ -22,7 +21,6 @@
 #include "iapeer/base/banned.h"
 
 #define KEEPER_WAIT_MS    10000
-#define WITHDRAW_WAIT_MS  2000
 #define NUDGE_MS          20
 #define TIMEOUT_DEFAULT_S 60
 #define TIMEOUT_MAX_S     86400
@@ -287,24 +285,6 @@ static int of_receipt(const struct sending *s, struct err *e)
 	return err_set(e, ERR_TIMEOUT, 0, "%s", why);
 }
 
-/* A refused message must not be delivered after all: it is taken back, unless a paste may have
- * begun. */
-static bool withdraw(const struct ctx *c, struct sending *s)
-{
-	AUTO(lock_done) struct lock lock = LOCK_INIT;
-	char path[LAYOUT_PATH], file[64];
-	struct err e = ERR_INIT;
-
-	layout_state(&s->id, "sending", path);
-	if (peer_lock(c, &s->id, "withdraw", WITHDRAW_WAIT_MS, &lock, &e) < 0 ||
-	    fs_exists(c->layout.root_fd, path) ||
-	    queue_find(&c->layout, &s->id, s->item.id, file, &e) < 0 ||
-	    queue_remove(&c->layout, &s->id, file, &e) < 0)
-		return false;
-	s->queued = false;
-	return true;
-}
-
 /* Stopped, or in a crash loop, since we looked: then it was refused, and must not be delivered
  * later after all. */
 static bool refused(const struct ctx *c, struct sending *s, struct err *e)
@@ -313,8 +293,10 @@ static bool refused(const struct ctx *c, struct sending *s, struct err *e)
 
 	if (s->duplicate || s->item.wait == WAIT_ACCEPTED || check_state(c, s, &why) == 0)
 		return false;
-	if ((why.code != ERR_STOPPED && why.code != ERR_REFUSED) || !withdraw(c, s))
+	if ((why.code != ERR_STOPPED && why.code != ERR_REFUSED) ||
+	    !message_withdraw(c, &s->id, s->item.id))
 		return false;
+	s->queued = false;
 	*e = why;
 	s->reason[0] = '\0';
 	return true;

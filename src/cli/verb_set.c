@@ -162,14 +162,14 @@ static const struct key {
 	const char *name;
 	int (*set)(struct edit *, const char *value, struct err *);
 } keys[] = {
-    {"runtimes",       set_runtimes      },
-    {"default",        set_default       },
-    {"description",    set_description   },
-    {"tags",           set_tags          },
-    {"workdir",        set_workdir       },
-    {"wake_policy",    set_wake_policy   },
-    {"resume_policy",  set_resume_policy },
-    {"accepts",        set_accepts       },
+    {"runtimes", set_runtimes},
+    {"default", set_default},
+    {"description", set_description},
+    {"tags", set_tags},
+    {"workdir", set_workdir},
+    {"wake_policy", set_wake_policy},
+    {"resume_policy", set_resume_policy},
+    {"accepts", set_accepts},
     {"initial_prompt", set_initial_prompt},
 };
 #define N_KEYS (sizeof keys / sizeof keys[0])

@@ -103,10 +103,7 @@ static void newest(const struct layout *l, const struct page *g, const char *log
 		AUTO(buf_done) struct buf line = BUF_INIT(CAP_STATE);
 		char identity[PEER_IDENTITY_MAX + 1], ts[CLOCK_ISO_MAX];
 		int64_t at = 0;
-		struct log_match want[] = {
-		    {match[0], match[1]},
-                    {match[2], identity}
-                };
+		struct log_match want[] = {{match[0], match[1]}, {match[2], identity}};
 
 		peer_identity(&g->sights[i].id, identity);
 		if (!log_last(l, log, want, 2, &line))

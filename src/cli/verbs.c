@@ -13,18 +13,18 @@ static const struct opt create_opts[] = {
      .help = "how it is present; the first is its default",
      .many = true},
     {.name = "path", .value = "<folder>", .help = "where its .iapeer lives"},
-    {.name = "workdir",						     .value = "<folder>", .help = "where its program runs, if not there"},
-    {.name = "description",				  .value = "<text>", .help = "what it is for, at most 450 characters"},
-    {.name = "intelligence",						     .value = "<nature>", .help = "artificial, natural or absent"},
-    {.name = "tag",.value = "<tag>", .help = "a word to call several peers by", .many = true},
-    {.name = "trust",						     .help = "its program may trust the folder it works in"},
-    {.name = NULL  },
+    {.name = "workdir", .value = "<folder>", .help = "where its program runs, if not there"},
+    {.name = "description", .value = "<text>", .help = "what it is for, at most 450 characters"},
+    {.name = "intelligence", .value = "<nature>", .help = "artificial, natural or absent"},
+    {.name = "tag", .value = "<tag>", .help = "a word to call several peers by", .many = true},
+    {.name = "trust", .help = "its program may trust the folder it works in"},
+    {.name = NULL},
 };
 static const struct opt read_opts[] = {
-    {.name = "last",				.value = "<n>", .help = "the last n lines of what it showed"},
+    {.name = "last", .value = "<n>", .help = "the last n lines of what it showed"},
     {.name = "screen", .help = "what is on its screen now; it must be live"},
-    {.name = "runtime",			      .value = "<runtime>", .help = "which of its runtimes, if not its default"},
-    {.name = NULL					    },
+    {.name = "runtime", .value = "<runtime>", .help = "which of its runtimes, if not its default"},
+    {.name = NULL},
 };
 /* `ask` is `send --wait turn`: it has all of these but the first. */
 static const struct opt send_opts[] = {
@@ -35,79 +35,79 @@ static const struct opt send_opts[] = {
     {.name = "message-file",
      .value = "<file>",
      .help = "the text is in a file; - is standard input"},
-    {.name = "from",					   .value = "<identity>", .help = "who sends, where that is not plain"},
-    {.name = "runtime",					.value = "<runtime>", .help = "which of its runtimes, if not its default"},
-    {.name = "topic",          .value = "<topic>", .help = "the thread of work it belongs to"},
+    {.name = "from", .value = "<identity>", .help = "who sends, where that is not plain"},
+    {.name = "runtime", .value = "<runtime>", .help = "which of its runtimes, if not its default"},
+    {.name = "topic", .value = "<topic>", .help = "the thread of work it belongs to"},
     {.name = "attachment",
      .value = "<file>",
      .help = "a file to point at, at most 20",
      .many = true},
-    {.name = "id",                 .value = "<id>", .help = "the same id again delivers nothing again"},
-    {.name = "timeout",					     .value = "<seconds>", .help = "how long to wait (60)"},
-    {.name = NULL         },
+    {.name = "id", .value = "<id>", .help = "the same id again delivers nothing again"},
+    {.name = "timeout", .value = "<seconds>", .help = "how long to wait (60)"},
+    {.name = NULL},
 };
 #define ASK_OPTS (send_opts + 1)
 static const struct opt attach_opts[] = {
     {.name = "read-only", .help = "look, but press no key"},
-    {.name = NULL		  },
+    {.name = NULL},
 };
 static const struct opt start_opts[] = {
-    {.name = "all",				      .help = "every peer"},
-    {.name = "now",						  .help = "wake it too, and wait until it is ready"},
+    {.name = "all", .help = "every peer"},
+    {.name = "now", .help = "wake it too, and wait until it is ready"},
     {.name = NULL},
 };
 static const struct opt stop_opts[] = {
     {.name = "all", .help = "every peer"},
-    {.name = NULL            },
+    {.name = NULL},
 };
 static const struct opt new_opts[] = {
-    {.name = "all",			   .help = "every peer"},
-    {.name = "on-wake",				       .help = "only its next start is fresh"},
+    {.name = "all", .help = "every peer"},
+    {.name = "on-wake", .help = "only its next start is fresh"},
     {.name = NULL},
 };
 static const struct opt remove_opts[] = {
     {.name = "force", .help = "stop it first"},
-    {.name = NULL              },
+    {.name = NULL},
 };
 static const struct opt queue_opts[] = {
-    {.name = "force-next",  .help = "deliver the first past a draft or a busy program"},
-    {.name = "runtime",                     .value = "<runtime>", .help = "one of its runtimes, else all"},
+    {.name = "force-next", .help = "deliver the first past a draft or a busy program"},
+    {.name = "runtime", .value = "<runtime>", .help = "one of its runtimes, else all"},
     {.name = NULL},
 };
 static const struct opt deaths_opts[] = {
-    {.name = "last",             .value = "<n>", .help = "the last n (50)"},
+    {.name = "last", .value = "<n>", .help = "the last n (50)"},
     {.name = NULL},
 };
 static const struct opt supervise_opts[] = {
-    {.name = "stop",			    .help = "the running one leaves, sessions stay"},
-    {.name = "replace",					 .help = "take over from the running one"},
-    {.name = "on-demand",.help = "leave when there is nothing to keep", .hidden = true},
-    {.name = "ready-fd",                       .value = "<n>", .help = "write a byte there when ready", .hidden = true},
-    {.name = NULL			  },
+    {.name = "stop", .help = "the running one leaves, sessions stay"},
+    {.name = "replace", .help = "take over from the running one"},
+    {.name = "on-demand", .help = "leave when there is nothing to keep", .hidden = true},
+    {.name = "ready-fd", .value = "<n>", .help = "write a byte there when ready", .hidden = true},
+    {.name = NULL},
 };
 static const struct opt apply_opts[] = {
     {.name = "trigger", .value = "<word>", .help = "why"},
-    {.name = "build",    .value = "<id>", .help = "the keeper's build"},
-    {.name = NULL  },
+    {.name = "build", .value = "<id>", .help = "the keeper's build"},
+    {.name = NULL},
 };
 static const struct opt panelog_opts[] = {
-    {.name = "max-bytes",    .value = "<n>", .help = "of one file"},
+    {.name = "max-bytes", .value = "<n>", .help = "of one file"},
     {.name = "keep", .value = "<n>", .help = "files"},
-    {.name = NULL        },
+    {.name = NULL},
 };
 static const struct opt hook_opts[] = {
-    {.name = "pane",                .value = "<pane>", .help = "of which it speaks"},
+    {.name = "pane", .value = "<pane>", .help = "of which it speaks"},
     {.name = "pid", .value = "<pid>", .help = "of its program"},
-    {.name = "server",                 .value = "<pid>", .help = "of its tmux server"},
-    {.name = "status",     .value = "<n>", .help = "exit status"},
-    {.name = "signal",              .value = "<n>", .help = "that killed it"},
+    {.name = "server", .value = "<pid>", .help = "of its tmux server"},
+    {.name = "status", .value = "<n>", .help = "exit status"},
+    {.name = "signal", .value = "<n>", .help = "that killed it"},
     {.name = NULL},
 };
 static const struct opt canary_opts[] = {
-    {.name = "identity",      .value = "<name>", .help = "whose server"},
+    {.name = "identity", .value = "<name>", .help = "whose server"},
     {.name = "socket", .value = "<path>", .help = "its socket"},
-    {.name = "log-dir",        .value = "<folder>", .help = "where deaths are recorded"},
-    {.name = NULL  },
+    {.name = "log-dir", .value = "<folder>", .help = "where deaths are recorded"},
+    {.name = NULL},
 };
 
 #define CREATE_DETAIL                                                                              \
@@ -140,7 +140,7 @@ const struct verb verbs[] = {
      .arg = CREATE_NAMED,
      .opts = create_opts,
      .brief = "make a peer",
-     .detail = CREATE_DETAIL								       },
+     .detail = CREATE_DETAIL},
     {.name = "init",
      .run = verb_create,
      .args = "[name]",
@@ -149,13 +149,13 @@ const struct verb verbs[] = {
      .arg = CREATE_HERE,
      .opts = create_opts,
      .brief = "make this folder a peer",
-     .detail = CREATE_DETAIL								       },
+     .detail = CREATE_DETAIL},
     {.name = "list",
      .run = verb_list,
      .args = "",
      .flags = V_JSON | V_REGISTRY,
      .brief = "all peers: live, asleep, stopped or unknown",
-     .detail = "● live, ○ asleep, ✕ stopped, ? its server does not answer."    },
+     .detail = "● live, ○ asleep, ✕ stopped, ? its server does not answer."},
     {.name = "show",
      .run = verb_show,
      .args = "<peer>",
@@ -164,7 +164,7 @@ const struct verb verbs[] = {
      .comp = {COMP_PEER},
      .flags = V_JSON | V_REGISTRY,
      .brief = "one peer: state, profile, marks, what happened last",
-     .detail = ""									      },
+     .detail = ""},
     {.name = "read",
      .run = verb_read,
      .args = "<peer>",
@@ -216,7 +216,7 @@ const struct verb verbs[] = {
      .comp = {COMP_RUNTIME},
      .flags = V_JSON | V_REGISTRY | V_MUTATES,
      .brief = "start this folder's peer fresh and attach",
-     .detail = ""								},
+     .detail = ""},
     {.name = "interrupt",
      .run = verb_interrupt,
      .args = "<peer> [runtime]",
@@ -225,7 +225,7 @@ const struct verb verbs[] = {
      .comp = {COMP_PEER, COMP_RUNTIME},
      .flags = V_JSON | V_REGISTRY | V_MUTATES,
      .brief = "stop what a live peer is doing, not the peer",
-     .detail = ""								  },
+     .detail = ""},
     {.name = "start",
      .run = verb_life,
      .args = LIFE_ARGS,
@@ -278,7 +278,7 @@ const struct verb verbs[] = {
      .detail = "runtimes=a,b  default=runtime  description=text  tags=a,b  workdir=folder  "
 	       "wake_policy=on-demand|ephemeral|always  resume_policy=continue|topic|always|never  "
 	       "accepts=artificial,natural,absent  initial_prompt=text\n\n"
-	       "An empty value takes the default back."							     },
+	       "An empty value takes the default back."},
     {.name = "queue",
      .run = verb_queue,
      .args = "<peer> [list | drop <id> | retry <id>]",
@@ -297,7 +297,7 @@ const struct verb verbs[] = {
      .flags = V_JSON | V_REGISTRY,
      .opts = deaths_opts,
      .brief = "sessions and tmux servers that died, and of what",
-     .detail = ""							       },
+     .detail = ""},
     {.name = "supervise",
      .run = verb_supervise,
      .args = "",
@@ -305,20 +305,20 @@ const struct verb verbs[] = {
      .opts = supervise_opts,
      .brief = "the keeper, in the foreground; it starts by itself too",
      .detail = "One process a root holds what must outlive a command. The first command that needs "
-	       "it starts it."										},
+	       "it starts it."},
     {.name = "help",
      .run = verb_help,
      .args = "[verb | exit-codes]",
      .max_args = 1,
      .flags = V_JSON,
      .brief = "this page, or one on a verb",
-     .detail = ""										},
+     .detail = ""},
     {.name = "version",
      .run = verb_version,
      .args = "",
      .flags = V_JSON,
      .brief = "which build this is",
-     .detail = ""								      },
+     .detail = ""},
 
     {.name = "_apply",
      .run = verb_apply,
@@ -328,7 +328,7 @@ const struct verb verbs[] = {
      .flags = V_HIDDEN | V_ROOT,
      .opts = apply_opts,
      .brief = "the keeper's worker",
-     .detail = ""					      },
+     .detail = ""},
     {.name = "_panelog",
      .run = verb_panelog,
      .args = "<identity>",
@@ -337,7 +337,7 @@ const struct verb verbs[] = {
      .flags = V_HIDDEN | V_ROOT | V_SETTINGS,
      .opts = panelog_opts,
      .brief = "the writer behind tmux's pipe-pane",
-     .detail = ""									    },
+     .detail = ""},
     {.name = "_hook",
      .run = verb_hook,
      .args = "<identity> pane-died",
@@ -346,7 +346,7 @@ const struct verb verbs[] = {
      .flags = V_HIDDEN | V_ROOT,
      .opts = hook_opts,
      .brief = "what tmux calls when a pane's program ends",
-     .detail = ""									 },
+     .detail = ""},
     {.name = "canary",
      .run = verb_canary,
      .args = "ensure|disarm|status|end-session",
@@ -356,7 +356,7 @@ const struct verb verbs[] = {
      .opts = canary_opts,
      .brief = "watch a tmux server's life",
      .detail = "ensure prints spawned, already, skipped or failed; disarm disarmed or none; status "
-	       "watching or none."										 },
+	       "watching or none."},
 };
 const size_t n_verbs = sizeof verbs / sizeof verbs[0];
 

@@ -407,39 +407,3 @@ int shell_settle(struct pane *p, const char *text, size_t len, struct paste *out
 	out->pasted_at_ms = clock_utc_ms();
 	return enter(p, needle, len > ONE_ROW || memchr(text, '\n', len), out, e);
 }
-
-/* ---- the answer ---- */
-
-int shell_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct buf *out, struct err *e)
-{
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_ANSWER * 2);
-	AUTO(buf_done) struct buf row = BUF_INIT(CAP_STATE);
-	struct shell_memory m;
-	const char *s, *end;
-
-	if (shell_wait_prompt(p, log_offset, true, deadline_ms, e) < 0)
-		return -1;
-	if (pane_log_from(p, log_offset, &b, e) < 0)
-		return -1;
-	for (s = buf_cstr(&b), end = s + b.len; s < end;) {
-		const char *nl = memchr(s, '\n', (size_t)(end - s));
-
-		buf_cut(&row, 0);
-		shell_last_row(s, (size_t)((nl ? nl : end) - s), &row);
-		if (!nl)
-			break; /* the prompt */
-		buf_fmt(out, "%s\n", buf_cstr(&row));
-		buf_cut(&row, 0);
-		s = nl + 1;
-	}
-	/* "printf foo" leaves its words on the prompt's own row. */
-	shell_memory_load(p, &m);
-	if (m.prompt[0] && str_ends(buf_cstr(&row), m.prompt) && row.len > strlen(m.prompt)) {
-		buf_add(out, row.p, row.len - strlen(m.prompt));
-	} else {
-		str_cut(m.prompt, sizeof m.prompt, buf_cstr(&row));
-		m.empty_log_size = log_offset + (int64_t)b.len;
-		shell_memory_save(p, &m);
-	}
-	return buf_check(out, "the answer", e);
-}

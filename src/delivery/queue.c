@@ -15,6 +15,8 @@
 
 #include "iapeer/base/banned.h"
 
+#define NUMBER_MAX INT64_C(9999999999) /* ten digits: names sort as numbers do */
+
 static const char *const wait_words[] = {[WAIT_DELIVERED] = "delivered",
 					 [WAIT_ACCEPTED] = "accepted",
 					 [WAIT_SUBMITTED] = "submitted",
@@ -147,7 +149,8 @@ static int next_number(const struct layout *l, const struct peer_id *id, int64_t
 		return -1;
 	if (files.n > 0 && !item_name(files.v[files.n - 1], out))
 		return err_set(e, ERR_CORRUPT, 0, "queue file %s", files.v[files.n - 1]);
-	++*out;
+	if (++*out > NUMBER_MAX)
+		return err_set(e, ERR_FAILED, 0, "queue number %lld is the last", (long long)NUMBER_MAX);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "iapeer/base/banned.h"
 
+#define RECEIPT_MAX   (4U * CAP_ANSWER) /* an answer, escaped, and the rest */
 #define REMEMBERED_MS (INT64_C(7) * 24 * 3600 * 1000)
 
 static const char *const status_words[] = {[DELIVERY_DELIVERED] = "delivered",
@@ -83,7 +84,7 @@ static int parse(const struct json *j, const char *where, struct receipt *r, str
 
 int receipt_load(const struct layout *l, const struct peer_id *id, const char *message_id, struct receipt *out, struct err *e)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_QUEUE_ITEM);
+	AUTO(buf_done) struct buf b = BUF_INIT(RECEIPT_MAX);
 	AUTO(receipt_done) struct receipt r = {.rung = RUNG_NONE};
 	auto_json struct json *j = NULL;
 	char path[LAYOUT_PATH + 64];
@@ -100,7 +101,7 @@ int receipt_load(const struct layout *l, const struct peer_id *id, const char *m
 
 int receipt_save(const struct layout *l, const struct peer_id *id, const struct receipt *r, struct err *e)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_QUEUE_ITEM);
+	AUTO(buf_done) struct buf b = BUF_INIT(RECEIPT_MAX);
 	auto_json struct json *j = json_object();
 	char path[LAYOUT_PATH + 64];
 

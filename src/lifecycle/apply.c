@@ -127,43 +127,59 @@ static void look_further(struct step *s)
 		step_look_program(s, &why);
 }
 
-/* Observe, decide, act, until there is nothing left to do. Under the peer's lock. */
+/* One round: observe, decide, act. 0: once more; 1: at rest; -1: failed, and *out_final: nothing more can be done. */
+static int one_round(struct step *s, enum trigger trigger, bool *out_final, struct err *e)
+{
+	struct observe_in look = {.layout = s->in->layout,
+				  .settings = s->in->settings,
+				  .record = s->record,
+				  .id = s->in->id};
+	struct decision d;
+	int rc;
+
+	*out_final = true;
+	if (observe(&look, &s->seen, e) < 0)
+		return -1;
+	look_further(s);
+	d = decide(trigger, &s->seen.snap);
+	rc = steps[d.action](s, e);
+	journal_decision(s, &d, rc < 0 ? e : NULL);
+	*out_final = d.action <= ACT_REFUSE_UNKNOWN;
+	return rc;
+}
+
+/* "A new session" that failed was tried: whoever asked is told, and it is not tried again behind his back. */
+static void forget_eager(const struct step *s)
+{
+	struct err e;
+
+	if (s->seen.snap.new_eager && mark_clear(s->in->layout, &s->in->id, MARK_NEW_EAGER, &e) < 0)
+		log_warn("apply", "%s", e.msg);
+}
+
+/* Round after round, until there is nothing left to do. Under the peer's lock. After a failure one more thing is done: what has
+ * ended is put in order (a look starts and delivers nothing); the first failure is what is reported. */
 static int settle_peer(struct step *s, struct err *e)
 {
-	struct observe_in look = {.layout = s->in->layout, .settings = s->in->settings, .record = s->record, .id = s->in->id};
+	enum trigger trigger = s->in->trigger;
 	struct err first = ERR_INIT, now;
-	int left = STEPS_MAX;
+	bool final = false;
+	int rc = 0;
 
-	while (left-- > 0) {
-		/* After a failure only what has ended is put in order: nothing is tried a second time. */
-		enum trigger trigger = first.code ? TRIG_LOOK : s->in->trigger;
-		struct decision d;
-		int rc;
-
-		if (observe(&look, &s->seen, &now) < 0) {
-			*e = first.code ? first : now;
-			return -1;
-		}
-		look_further(s);
-		d = decide(trigger, &s->seen.snap);
-		if (first.code && (d.action == ACT_START || d.action == ACT_DELIVER))
-			break;
-		rc = steps[d.action](s, &now);
-		journal_decision(s, &d, rc < 0 ? &now : NULL);
-		if (rc < 0 && first.code)
-			break;
-		if (rc < 0)
+	for (int i = 0; i < STEPS_MAX && rc == 0; i++) {
+		rc = one_round(s, trigger, &final, &now);
+		if (rc < 0 && !first.code) {
 			first = now;
-		if (rc < 0 && d.action <= ACT_REFUSE_UNKNOWN)
-			break;
-		if (rc > 0)
-			break;
+			forget_eager(s);
+			rc = final ? -1 : 0;
+			trigger = TRIG_LOOK;
+		}
 	}
 	if (first.code) {
 		*e = first;
 		return -1;
 	}
-	if (left < 0)
+	if (rc == 0)
 		return err_set(e, ERR_FAILED, 0, "%s does not come to rest; the last rule was \"%s\"", s->identity, s->out->rule);
 	return 0;
 }

@@ -121,6 +121,7 @@ static const struct rule rules[] = {
     {"a stopped or removed peer needs nothing more", ENDS, always, ACT_NONE},
     {"a live session of a stopped peer is parked", LOOKS, live_stopped, ACT_PARK},
     {"a live server is watched", ANY, unarmed, ACT_ARM},
+    {"a look leaves an undeclared runtime alone", BIT(TRIG_LOOK), undeclared, ACT_NONE},
     {"an undeclared runtime is not started", WAKES, undeclared, ACT_REFUSE_UNDECLARED},
     {"a session is renewed by ending the old one", RENEWS, live_eager, ACT_END},
     {"a program that is not there is not started", WAKES, no_program, ACT_REFUSE_PROGRAM},

@@ -2,10 +2,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <sys/wait.h>
 
 #include "iapeer/base/clock.h"

@@ -247,6 +247,7 @@ void settings_text(const struct settings *s, char *out, size_t size)
 	str_cut(out, size, b.len ? buf_cstr(&b) + 1 : "");
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the nesting is assert's */
 void settings_runtime_bin(const struct layout *l, const char *runtime, char out[static LAYOUT_PATH])
 {
 	auto_json struct json *config = NULL;

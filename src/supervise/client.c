@@ -186,30 +186,35 @@ static int greet(const struct layout *l, struct keeper_link *k, int64_t deadline
 	return 0;
 }
 
+/* 1: not yet, ask again. 0: *out is connected. */
+static int try_connect(const struct layout *l, bool start, int64_t deadline_ms, struct keeper_link *out, struct err *e)
+{
+	AUTO(keeper_close) struct keeper_link k = KEEPER_LINK_INIT;
+	int rc;
+
+	if (connect_once(l, &k.fd, e) < 0) {
+		if (e->code != ERR_NOT_FOUND || !start)
+			return -1;
+		return start_keeper(deadline_ms, e) < 0 ? -1 : 1;
+	}
+	rc = start ? greet(l, &k, deadline_ms, e) : 0;
+	if (rc < 0)
+		return e->code == ERR_NOT_FOUND ? 1 : -1;
+	if (rc == 0)
+		out->fd = take_fd(&k.fd);
+	return rc;
+}
+
 int keeper_connect(const struct layout *l, bool start, int64_t deadline_ms, struct keeper_link *out, struct err *e)
 {
 	int rc;
 
-	for (;;) {
-		AUTO(keeper_close) struct keeper_link k = KEEPER_LINK_INIT;
-
-		if (connect_once(l, &k.fd, e) == 0) {
-			rc = start ? greet(l, &k, deadline_ms, e) : 0;
-			if (rc == 0) {
-				out->fd = take_fd(&k.fd);
-				return 0;
-			}
-			if (rc < 0 && e->code != ERR_NOT_FOUND)
-				return -1;
-		} else if (e->code != ERR_NOT_FOUND || !start) {
-			return -1;
-		} else if (start_keeper(deadline_ms, e) < 0) {
-			return -1;
-		}
+	while ((rc = try_connect(l, start, deadline_ms, out, e)) > 0) {
 		if (clock_mono_ms() >= deadline_ms)
 			return err_set(e, ERR_TIMEOUT, 0, "no keeper answers");
 		poll(NULL, 0, 5); /* it leaves, or another command's keeper is about to listen */
 	}
+	return rc;
 }
 
 int keeper_ensure(const struct layout *l, int64_t deadline_ms, struct err *e)
@@ -239,6 +244,7 @@ static int ask_on(const struct layout *l, struct json *request, int64_t deadline
 	}
 }
 
+/* NOLINTNEXTLINE(readability-function-size): who, what, how far, how long, and why not */
 int keeper_deliver(const struct layout *l, const struct peer_id *id, const char *message_id, bool turn, int64_t deadline_ms,
 		   char *out_reason, size_t size, struct err *e)
 {
@@ -255,8 +261,11 @@ int keeper_deliver(const struct layout *l, const struct peer_id *id, const char 
 	json_set_bool(ask, "turn", turn);
 	if (size)
 		out_reason[0] = '\0';
-	if (ask_on(l, ask, deadline_ms, &reply, e) < 0)
+	if (ask_on(l, ask, deadline_ms, &reply, e) < 0) {
+		if (size)
+			str_cut(out_reason, size, e->msg);
 		return -1;
+	}
 	reason = json_text(json_get(reply, "reason"));
 	if (json_opt_bool(reply, "answer", "done", &done, e) < 0)
 		return -1;

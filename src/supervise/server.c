@@ -89,13 +89,12 @@ static void refuse(struct conn *c, enum err_code code, const char *message)
 	answer(c, j);
 }
 
-static void answer_deliver(struct conn *c, bool done, bool final, const char *reason)
+static void answer_deliver(struct conn *c, bool done, const char *reason)
 {
 	auto_json struct json *j = json_object();
 
 	json_set_bool(j, "ok", true);
 	json_set_bool(j, "done", done);
-	json_set_bool(j, "final", final);
 	json_set_str_opt(j, "reason", reason);
 	answer(c, j);
 }
@@ -117,7 +116,7 @@ void keeper_receipt(struct keeper *k, const char *identity, const char *message_
 	for (struct conn *c = k->conns, *next; c; c = next) {
 		next = c->next;
 		if (c->waits == CONN_DELIVER && strcmp(c->identity, identity) == 0 && strcmp(c->message_id, message_id) == 0 && reached(c))
-			answer_deliver(c, true, true, "");
+			answer_deliver(c, true, "");
 	}
 }
 
@@ -133,16 +132,16 @@ static void answer_apply(struct conn *c, const struct json *reply)
 	answer(c, j);
 }
 
-void keeper_outcome(struct keeper *k, const char *identity, enum trigger t, const struct json *reply, const char *reason, bool final)
+void keeper_outcome(struct keeper *k, const char *identity, enum trigger t, const struct json *reply, bool final)
 {
 	for (struct conn *c = k->conns, *next; c; c = next) {
 		next = c->next;
 		if (strcmp(c->identity, identity) != 0)
 			continue;
 		if (c->waits == CONN_DELIVER && reached(c))
-			answer_deliver(c, true, true, "");
-		else if (c->waits == CONN_DELIVER && final)
-			answer_deliver(c, false, true, reason);
+			answer_deliver(c, true, "");
+		else if (c->waits == CONN_DELIVER && final && reply)
+			answer_apply(c, reply); /* its error, code and hint and all */
 		else if (c->waits == CONN_APPLY && c->trigger == t && reply)
 			answer_apply(c, reply);
 	}
@@ -156,7 +155,7 @@ static void on_wait_over(uv_timer_t *t)
 	struct waiting *w = keeper_waiting(c->k, c->identity);
 
 	if (c->waits == CONN_DELIVER)
-		answer_deliver(c, reached(c), false, w ? w->reason : "it is not ready yet");
+		answer_deliver(c, reached(c), w ? w->reason : "it is not ready yet");
 	else
 		refuse(c, ERR_TIMEOUT, w ? w->reason : "not ready in time");
 }
@@ -181,7 +180,7 @@ static int op_deliver(struct conn *c, const struct json *j, struct err *e)
 		return -1;
 	c->waits = CONN_DELIVER;
 	if (reached(c)) {
-		answer_deliver(c, true, true, "");
+		answer_deliver(c, true, "");
 		return 0;
 	}
 	keeper_want(c->k, c->identity, TRIG_MESSAGE, true, 0);

@@ -282,20 +282,26 @@ static void keeper_free(struct keeper **p)
 static int take_over(const struct layout *l, const struct supervise_opts *o, struct lock *lock, struct err *e)
 {
 	int64_t until = clock_mono_ms() + (o->replace ? TAKE_LOCK_MS : o->on_demand ? 3000 : 200);
+	int64_t slice_ms = o->replace ? 1000 : 20;
 	struct err busy = ERR_INIT;
 	bool was;
 	pid_t pid;
 
 	do {
+		AUTO(keeper_close) struct keeper_link other = KEEPER_LINK_INIT;
+
 		if (o->replace && supervise_stop(l, until, &was, e) < 0)
 			return -1;
-		if (lock_take(lock, l->root_fd, LAYOUT_KEEPER_LOCK, "supervise", o->replace ? clock_mono_ms() + 1000 : until, &busy) == 0)
+		if (lock_take(lock, l->root_fd, LAYOUT_KEEPER_LOCK, "supervise", clock_mono_ms() + slice_ms, &busy) == 0)
 			return 0;
 		if (busy.code != ERR_TIMEOUT) {
 			*e = busy;
 			return -1;
 		}
-	} while (o->replace && clock_mono_ms() < until);
+		/* Only one on its way out is waited for: whoever started us waits for us, and could ask one that answers. */
+		if (o->on_demand && keeper_connect(l, false, until, &other, &busy) == 0)
+			break;
+	} while (clock_mono_ms() < until);
 	if (keeper_pid(l, &pid, e) < 0)
 		return -1;
 	err_set(e, ERR_REFUSED, 0, "a keeper runs already (pid %ld)", (long)pid);

@@ -59,7 +59,7 @@ static void finished(struct worker *w, const struct json *reply)
 	if (code == ERR_NONE && waiting)
 		str_cut(reason, sizeof reason, waiting);
 	keeper_set_waiting(k, w->identity, reason);
-	keeper_outcome(k, w->identity, w->trigger, reply, reason, final);
+	keeper_outcome(k, w->identity, w->trigger, reply, final);
 	wait = keeper_waiting(k, w->identity);
 	if (wait && !final && (w->trigger == TRIG_MESSAGE || code == ERR_NONE))
 		keeper_want(k, w->identity, TRIG_MESSAGE, code != ERR_NONE, clock_mono_ms() + wait->backoff_ms);
@@ -173,7 +173,7 @@ static void on_exit_worker(uv_process_t *p, int64_t status, int sig)
 		workq_ended(&k->work, work);
 	if (!w->done) {
 		log_warn("workers", "identity=%s ended without a word: status=%lld signal=%d", w->identity, (long long)status, sig);
-		keeper_outcome(k, w->identity, w->trigger, NULL, "", false);
+		keeper_outcome(k, w->identity, w->trigger, NULL, false);
 		keeper_want(k, w->identity, w->trigger, true, clock_mono_ms() + 100);
 	} else {
 		keeper_look(k, w->identity, clock_mono_ms() + 1);

@@ -100,19 +100,17 @@ static void what_is_wrong_is_said_before_anything_is_made(void **state)
 	static const struct {
 		const char *words[5];
 		const char *said;
-	} rows[] = {
-	    {{"create", "Bob"},						"did you mean bob?"   },
-	    {{"create", "bob_b"},					      "did you mean bob-b?" },
-	    {{"create", ""},						   "no peer's name"      },
-	    {{"create", "bob", "--runtime", "nope"},                           "there are: "         },
-	    {{"create", "bob", "--runtime", "No-Pe"},                          "no runtime \"No-Pe\""},
-	    {{"create", "bob", "--runtime="},                                  "--runtime is empty"  },
-	    {{"create", "bob", "--intelligence", "big"},                       "none of artificial"  },
-	    {{"create", "bob", "--workdir", "/no/such/folder"},                "/no/such/folder"     },
-	    {{"create", "bob", "--tag", "a b"},                                "is no tag"           },
-	    {{"create", "bob", "--runtime=telegram", "--intelligence=absent"}, "natural"             },
-	    {{"create", "bob", "--description", "\xff"},                       "not UTF-8"           }
-        };
+	} rows[] = {{{"create", "Bob"}, "did you mean bob?"},
+		    {{"create", "bob_b"}, "did you mean bob-b?"},
+		    {{"create", ""}, "no peer's name"},
+		    {{"create", "bob", "--runtime", "nope"}, "there are: "},
+		    {{"create", "bob", "--runtime", "No-Pe"}, "no runtime \"No-Pe\""},
+		    {{"create", "bob", "--runtime="}, "--runtime is empty"},
+		    {{"create", "bob", "--intelligence", "big"}, "none of artificial"},
+		    {{"create", "bob", "--workdir", "/no/such/folder"}, "/no/such/folder"},
+		    {{"create", "bob", "--tag", "a b"}, "is no tag"},
+		    {{"create", "bob", "--runtime=telegram", "--intelligence=absent"}, "natural"},
+		    {{"create", "bob", "--description", "\xff"}, "not UTF-8"}};
 	struct bin *b = *state;
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -237,16 +235,14 @@ static void set_refuses_what_it_does_not_know_and_changes_nothing(void **state)
 {
 	static const struct {
 		const char *word, *said;
-	} rows[] = {
-	    {"descriptoin=x",     "did you mean description?"},
-	    {"tags",              "no key=value"             },
-	    {"default=claude",    "it has: shell"            },
-	    {"runtimes=",         "at least one"             },
-	    {"runtimes=nope",     "nope"                     },
-	    {"accepts=everyone",  "none of"                  },
-	    {"wake_policy=never", "none of"                  },
-	    {"workdir=/no/such",  "/no/such"                 }
-        };
+	} rows[] = {{"descriptoin=x", "did you mean description?"},
+		    {"tags", "no key=value"},
+		    {"default=claude", "it has: shell"},
+		    {"runtimes=", "at least one"},
+		    {"runtimes=nope", "nope"},
+		    {"accepts=everyone", "none of"},
+		    {"wake_policy=never", "none of"},
+		    {"workdir=/no/such", "/no/such"}};
 	struct bin *b = *state;
 
 	run(b, "create", "bob", "--runtime", "shell", "--description", "old");

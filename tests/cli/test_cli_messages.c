@@ -73,27 +73,25 @@ static void what_is_wrong_is_refused_before_anything_is_queued(void **state)
 		const char *words[7];
 		int status;
 		const char *said;
-	} rows[] = {
-	    {{"send", "bbo", "hi"},                                  3, "did you mean bob?"      },
-	    {{"send", "Bob", "hi"},                                  2, "did you mean bob?"      },
-	    {{"send", "bob"},					2, "empty"                  },
-	    {{"send", "bob", ""},				    2, "empty"                  },
-	    {{"send", "bob", "--message="},                          2, "empty"                  },
-	    {{"send", "bob", "hi", "--message", "ho"},               2, "one text only"          },
-	    {{"send", "bob", "--message=a", "--message=b"},          2, "one text only"          },
-	    {{"send", "bob", "--message-file", "/no/such/file"},     2, "/no/such/file"          },
-	    {{"send", "bob", "hi", "--runtime", "claude"},           5, "undeclared runtime"     },
-	    {{"send", "bob", "hi", "--wait", "recorded"},            2, "no more than submitted" },
-	    {{"send", "bob", "hi", "--wait", "soon"},                2, "no rung"                },
-	    {{"send", "bob", "hi", "--timeout", "-1"},               2, "whole number"           },
-	    {{"send", "bob", "hi", "--id", "a b"},                   2, "no message id"          },
-	    {{"send", "bob", "hi", "--from", "shell-alice"},         3, "no such sender"         },
-	    {{"send", "bob", "hi", "--from", "Not Valid"},           2, "invalid sender"         },
-	    {{"send", "bob", "hi", "--from", "shell-bob"},           5, "does not send to itself"},
-	    {{"send", "bob", "hi", "--attachment", "/no/such/file"}, 2, "/no/such/file"          },
-	    {{"send", "bob", "\xff"},                                2, "not UTF-8"              },
-	    {{"ask", "bob", "hi", "--wait", "accepted"},             2, "no option --wait"       }
-        };
+	} rows[] = {{{"send", "bbo", "hi"}, 3, "did you mean bob?"},
+		    {{"send", "Bob", "hi"}, 2, "did you mean bob?"},
+		    {{"send", "bob"}, 2, "empty"},
+		    {{"send", "bob", ""}, 2, "empty"},
+		    {{"send", "bob", "--message="}, 2, "empty"},
+		    {{"send", "bob", "hi", "--message", "ho"}, 2, "one text only"},
+		    {{"send", "bob", "--message=a", "--message=b"}, 2, "one text only"},
+		    {{"send", "bob", "--message-file", "/no/such/file"}, 2, "/no/such/file"},
+		    {{"send", "bob", "hi", "--runtime", "claude"}, 5, "undeclared runtime"},
+		    {{"send", "bob", "hi", "--wait", "recorded"}, 2, "no more than submitted"},
+		    {{"send", "bob", "hi", "--wait", "soon"}, 2, "no rung"},
+		    {{"send", "bob", "hi", "--timeout", "-1"}, 2, "whole number"},
+		    {{"send", "bob", "hi", "--id", "a b"}, 2, "no message id"},
+		    {{"send", "bob", "hi", "--from", "shell-alice"}, 3, "no such sender"},
+		    {{"send", "bob", "hi", "--from", "Not Valid"}, 2, "invalid sender"},
+		    {{"send", "bob", "hi", "--from", "shell-bob"}, 5, "does not send to itself"},
+		    {{"send", "bob", "hi", "--attachment", "/no/such/file"}, 2, "/no/such/file"},
+		    {{"send", "bob", "\xff"}, 2, "not UTF-8"},
+		    {{"ask", "bob", "hi", "--wait", "accepted"}, 2, "no option --wait"}};
 	struct bin *b = *state;
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -152,10 +150,7 @@ static void inside_a_session_the_sender_is_that_peer(void **state)
 {
 	AUTO(layout_done) struct layout l;
 	struct bin *b = *state;
-	struct session s = {
-	    .id = {.name = "al", .runtime = "shell"},
-              .socket = "/tmp/none"
-        };
+	struct session s = {.id = {.name = "al", .runtime = "shell"}, .socket = "/tmp/none"};
 	struct err e = ERR_INIT;
 
 	run(b, "create", "al", "--runtime", "shell");
@@ -290,15 +285,10 @@ static void queue_says_what_it_does_not_understand(void **state)
 		const char *words[5];
 		int status;
 	} rows[] = {
-	    {{"queue", "bob", "frob"},                 2},
-            {{"queue", "bob", "drop"},                 2},
-	    {{"queue", "bob", "list", "m1"},           2},
-            {{"queue", "bbo"},                         3},
-	    {{"queue", "bob", "drop", "a b"},          2},
-            {{"queue", "bob", "list", "--force-next"}, 2},
-	    {{"queue", "bob", "--force-next"},         1},
-            {{"queue", "bob", "retry", "m1"},          1}
-        };
+	    {{"queue", "bob", "frob"}, 2},         {{"queue", "bob", "drop"}, 2},
+	    {{"queue", "bob", "list", "m1"}, 2},   {{"queue", "bbo"}, 3},
+	    {{"queue", "bob", "drop", "a b"}, 2},  {{"queue", "bob", "list", "--force-next"}, 2},
+	    {{"queue", "bob", "--force-next"}, 1}, {{"queue", "bob", "retry", "m1"}, 1}};
 	struct bin *b = *state;
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

@@ -175,17 +175,15 @@ static void text_of_others_is_cut_to_its_column(void **state)
 		size_t cells;
 		bool utf8;
 		const char *shown;
-	} rows[] = {
-	    {"short",              10, true,  "short"         },
-	    {"exactly ten",        11, true,  "exactly ten"   },
-	    {"a longer text",      8,  true,  "a longe…"    },
-	    {"a longer text",      8,  false, "a lon..."      },
-	    {"a longer",           0,  true,  "a longer"      },
-	    {"日本語の説明", 7,  true,  "日本語…"  },
-	    {"two words",          5,  true,  "two…"        },
-	    {"esc\033[31m",        0,  true,  "esc\\x1b[31m"  },
-	    {"line\nbreak",        0,  true,  "line\\x0abreak"}
-        };
+	} rows[] = {{"short", 10, true, "short"},
+		    {"exactly ten", 11, true, "exactly ten"},
+		    {"a longer text", 8, true, "a longe…"},
+		    {"a longer text", 8, false, "a lon..."},
+		    {"a longer", 0, true, "a longer"},
+		    {"日本語の説明", 7, true, "日本語…"},
+		    {"two words", 5, true, "two…"},
+		    {"esc\033[31m", 0, true, "esc\\x1b[31m"},
+		    {"line\nbreak", 0, true, "line\\x0abreak"}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -69,14 +69,14 @@ static void check_all(const struct row *rows, size_t n)
 static void help_anywhere_before_two_dashes_is_help(void **state)
 {
 	static const struct row rows[] = {
-	    {"stop",    {"--help"},                       " | | help"         },
-	    {"stop",    {"bob", "-h"},                    " | | help"         },
-	    {"send",    {"bob", "hi", "--help", "there"}, " | | help"         },
-	    {"send",    {"bob", "--nonsense", "--help"},  " | | help"         },
-	    {"send",    {"bob", "--message", "--help"},   " | | help"         },
-	    {"send",    {"bob", "--message", "-h"},       " | | help"         },
-	    {"version", {"--help", "--json"},             " | | help json"    },
-	    {"send",    {"bob", "--", "--help"},          "[bob] [--help] | |"},
+	    {"stop", {"--help"}, " | | help"},
+	    {"stop", {"bob", "-h"}, " | | help"},
+	    {"send", {"bob", "hi", "--help", "there"}, " | | help"},
+	    {"send", {"bob", "--nonsense", "--help"}, " | | help"},
+	    {"send", {"bob", "--message", "--help"}, " | | help"},
+	    {"send", {"bob", "--message", "-h"}, " | | help"},
+	    {"version", {"--help", "--json"}, " | | help json"},
+	    {"send", {"bob", "--", "--help"}, "[bob] [--help] | |"},
 	};
 
 	(void)state;
@@ -86,11 +86,11 @@ static void help_anywhere_before_two_dashes_is_help(void **state)
 static void a_value_may_be_glued_with_an_equals_sign(void **state)
 {
 	static const struct row rows[] = {
-	    {"send",   {"bob", "--message=--help"},  "[bob] | message=[--help] |" },
-	    {"send",   {"bob", "--message=--value"}, "[bob] | message=[--value] |"},
-	    {"send",   {"bob", "--message=a=b"},     "[bob] | message=[a=b] |"    },
-	    {"create", {"bob", "--description="},    "[bob] | description=[] |"   },
-	    {"send",   {"bob", "--topic="},          "[bob] | topic=[] |"         },
+	    {"send", {"bob", "--message=--help"}, "[bob] | message=[--help] |"},
+	    {"send", {"bob", "--message=--value"}, "[bob] | message=[--value] |"},
+	    {"send", {"bob", "--message=a=b"}, "[bob] | message=[a=b] |"},
+	    {"create", {"bob", "--description="}, "[bob] | description=[] |"},
+	    {"send", {"bob", "--topic="}, "[bob] | topic=[] |"},
 	};
 
 	(void)state;
@@ -100,15 +100,15 @@ static void a_value_may_be_glued_with_an_equals_sign(void **state)
 static void the_next_word_is_the_value_unless_it_is_an_option(void **state)
 {
 	static const struct row rows[] = {
-	    {"send",  {"bob", "--message", "hi"},           "[bob] | message=[hi] |"       },
-	    {"send",  {"bob", "--message", "--unknown"},    "[bob] | message=[--unknown] |"},
-	    {"send",  {"bob", "--message", "-x"},           "[bob] | message=[-x] |"       },
-	    {"send",  {"bob", "--message", ""},             "[bob] | message=[] |"         },
-	    {"send",  {"bob", "--message", "--json"},       "! --message needs <text>"     },
-	    {"send",  {"bob", "--message", "--topic", "x"}, "! --message needs <text>"     },
-	    {"send",  {"bob", "--message"},                 "! --message needs <text>"     },
-	    {"start", {"bob", "--now"},                     "[bob] | now |"                },
-	    {"start", {"--now", "bob"},                     "[bob] | now |"                },
+	    {"send", {"bob", "--message", "hi"}, "[bob] | message=[hi] |"},
+	    {"send", {"bob", "--message", "--unknown"}, "[bob] | message=[--unknown] |"},
+	    {"send", {"bob", "--message", "-x"}, "[bob] | message=[-x] |"},
+	    {"send", {"bob", "--message", ""}, "[bob] | message=[] |"},
+	    {"send", {"bob", "--message", "--json"}, "! --message needs <text>"},
+	    {"send", {"bob", "--message", "--topic", "x"}, "! --message needs <text>"},
+	    {"send", {"bob", "--message"}, "! --message needs <text>"},
+	    {"start", {"bob", "--now"}, "[bob] | now |"},
+	    {"start", {"--now", "bob"}, "[bob] | now |"},
 	};
 
 	(void)state;
@@ -120,9 +120,9 @@ static void two_dashes_end_the_options(void **state)
 	static const struct row rows[] = {
 	    {"send",
 	     {"bob", "--json", "--", "--json", "--", "-h"},
-	     "[bob] [--json] [--] [-h] | json | json"                       },
-	    {"send", {"--", "bob", "hi"},                   "[bob] [hi] | |"},
-	    {"send", {"bob", "-"},                          "[bob] [-] | |" },
+	     "[bob] [--json] [--] [-h] | json | json"},
+	    {"send", {"--", "bob", "hi"}, "[bob] [hi] | |"},
+	    {"send", {"bob", "-"}, "[bob] [-] | |"},
 	};
 
 	(void)state;
@@ -132,11 +132,11 @@ static void two_dashes_end_the_options(void **state)
 static void what_is_no_option_is_said(void **state)
 {
 	static const struct row rows[] = {
-	    {"send",  {"bob", "--mesage", "hi"},            "! no option --mesage"  },
-	    {"send",  {"bob", "-x"},                        "! no option -x"        },
-	    {"send",  {"bob", "-5"},                        "! no option -5"        },
-	    {"start", {"bob", "--now=yes"},                 "! --now takes no value"},
-	    {"_hook", {"shell-bob", "pane-died", "--json"}, "! no option --json"    },
+	    {"send", {"bob", "--mesage", "hi"}, "! no option --mesage"},
+	    {"send", {"bob", "-x"}, "! no option -x"},
+	    {"send", {"bob", "-5"}, "! no option -5"},
+	    {"start", {"bob", "--now=yes"}, "! --now takes no value"},
+	    {"_hook", {"shell-bob", "pane-died", "--json"}, "! no option --json"},
 	};
 
 	(void)state;
@@ -146,12 +146,12 @@ static void what_is_no_option_is_said(void **state)
 static void arguments_are_counted(void **state)
 {
 	static const struct row rows[] = {
-	    {"show",      {NULL},     "! <peer> is missing"        },
-	    {"show",      {"a", "b"}, "! too many arguments: b"    },
-	    {"list",      {"a"},      "! too many arguments: a"    },
-	    {"set",       {"bob"},    "! <key=value>... is missing"},
-	    {"send",      {NULL},     "! <peer> is missing"        },
-	    {"supervise", {NULL},     " | |"                       },
+	    {"show", {NULL}, "! <peer> is missing"},
+	    {"show", {"a", "b"}, "! too many arguments: b"},
+	    {"list", {"a"}, "! too many arguments: a"},
+	    {"set", {"bob"}, "! <key=value>... is missing"},
+	    {"send", {NULL}, "! <peer> is missing"},
+	    {"supervise", {NULL}, " | |"},
 	};
 
 	(void)state;
@@ -191,15 +191,9 @@ static void a_number_is_whole_and_in_its_range(void **state)
 	static const struct {
 		const char *typed;
 		int rc;
-	} rows[] = {
-	    {"--timeout=0",   0 },
-            {"--timeout=60",  0 },
-            {"--timeout=61",  -1},
-            {"--timeout=-1",  -1},
-	    {"--timeout=",    -1},
-            {"--timeout=1s",  -1},
-            {"--timeout=1.5", -1}
-        };
+	} rows[] = {{"--timeout=0", 0},   {"--timeout=60", 0}, {"--timeout=61", -1},
+		    {"--timeout=-1", -1}, {"--timeout=", -1},  {"--timeout=1s", -1},
+		    {"--timeout=1.5", -1}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

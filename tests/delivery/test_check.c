@@ -221,17 +221,17 @@ struct who {
 static void a_peer_takes_messages_from_the_natures_that_it_accepts(void **state)
 {
 	static const struct who rows[] = {
-	    {"claude", "alice", NATURE_ARTIFICIAL, 0,                       ENVELOPE_IAP,  ERR_NONE   },
-	    {"claude", "alice", NATURE_ARTIFICIAL, 0,                       ENVELOPE_BARE, ERR_REFUSED},
-	    {"cli",    "me",    NATURE_NATURAL,    0,                       ENVELOPE_BARE, ERR_NONE   },
-	    {"shell",  "cron",  NATURE_ABSENT,     0,                       ENVELOPE_BARE, ERR_NONE   },
+	    {"claude", "alice", NATURE_ARTIFICIAL, 0, ENVELOPE_IAP, ERR_NONE},
+	    {"claude", "alice", NATURE_ARTIFICIAL, 0, ENVELOPE_BARE, ERR_REFUSED},
+	    {"cli", "me", NATURE_NATURAL, 0, ENVELOPE_BARE, ERR_NONE},
+	    {"shell", "cron", NATURE_ABSENT, 0, ENVELOPE_BARE, ERR_NONE},
 	    {"claude", "alice", NATURE_ARTIFICIAL, 1U << NATURE_ARTIFICIAL, ENVELOPE_BARE,
-	     ERR_NONE										 },
-	    {"cli",    "me",    NATURE_NATURAL,    1U << NATURE_ARTIFICIAL, ENVELOPE_IAP,  ERR_REFUSED},
-	    {"shell",  "what",  NATURE_NONE,       1U << NATURE_ABSENT,     ENVELOPE_IAP,  ERR_NONE   },
-	    {"shell",  "bob",   NATURE_ABSENT,     0,                       ENVELOPE_IAP,  ERR_REFUSED},
-	    {"claude", "bob",   NATURE_ARTIFICIAL, 0,                       ENVELOPE_IAP,  ERR_REFUSED},
-	    {"cli",    "bob",   NATURE_NATURAL,    0,                       ENVELOPE_IAP,  ERR_NONE   },
+	     ERR_NONE},
+	    {"cli", "me", NATURE_NATURAL, 1U << NATURE_ARTIFICIAL, ENVELOPE_IAP, ERR_REFUSED},
+	    {"shell", "what", NATURE_NONE, 1U << NATURE_ABSENT, ENVELOPE_IAP, ERR_NONE},
+	    {"shell", "bob", NATURE_ABSENT, 0, ENVELOPE_IAP, ERR_REFUSED},
+	    {"claude", "bob", NATURE_ARTIFICIAL, 0, ENVELOPE_IAP, ERR_REFUSED},
+	    {"cli", "bob", NATURE_NATURAL, 0, ENVELOPE_IAP, ERR_NONE},
 	};
 	const struct peer_id bob = {.name = "bob", .runtime = "shell"};
 

@@ -120,6 +120,28 @@ static void an_answer_is_the_output_and_nothing_else(void **state)
 	}
 }
 
+static void a_very_long_answer_is_cut_and_says_so(void **state)
+{
+	struct world *w = *state;
+	AUTO(receipt_done) struct receipt r = {.rung = RUNG_NONE};
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_put(w, &(struct note){.id = "q1", .body = "seq 100000", .wait = WAIT_TURN});
+	world_apply(w, TRIG_MESSAGE);
+	r = world_receipt(w, "q1");
+	assert_true(r.turn_ended);
+	assert_non_null(r.answer);
+	assert_in_range(strlen(r.answer), CAP_ANSWER - 100, CAP_ANSWER);
+	assert_int_equal(strncmp(r.answer, "1\n2\n3\n", 6), 0);
+	HAS(r.answer, "\n[cut here");
+	AUTO(receipt_done) struct receipt next = {.rung = RUNG_NONE};
+	world_put(w, &(struct note){.id = "q2", .body = "echo ok", .wait = WAIT_TURN});
+	assert_string_equal(world_apply(w, TRIG_MESSAGE).waiting, "");
+	next = world_receipt(w, "q2");
+	assert_string_equal(next.answer, "ok\n");
+}
+
 static void a_wake_without_words_starts_and_types_nothing(void **state)
 {
 	struct world *w = *state;
@@ -258,6 +280,79 @@ static void a_new_session_replaces_the_old_one(void **state)
 	assert_false(world_exists(w, world_state(&w->id, "deaths")));
 }
 
+/* Forget every peer, as an edit or a restore of the registry does. */
+static void unregister(struct world *w)
+{
+	bool dropped;
+
+	OK(registry_drop(&w->l, w->id.name, &dropped, e));
+	registry_done(&w->r);
+	OK(registry_load(&w->l, &w->r, e));
+}
+
+static void a_name_that_left_the_registry_is_neither_started_nor_renewed(void **state)
+{
+	struct world *w = *state;
+	struct apply_outcome out;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	OK(mark_set(&w->l, &w->id, MARK_NEW_EAGER, e));
+	unregister(w);
+	assert_false(world_apply(w, TRIG_LOOK).started);
+	world_send(w, "m1", "true");
+	FAILS(ERR_REFUSED, world_try(w, TRIG_MESSAGE, &out, e));
+	assert_false(world_exists(w, world_state(&w->id, "session")));
+}
+
+static void a_live_session_of_an_unregistered_name_is_left_alone(void **state)
+{
+	struct world *w = *state;
+	struct session s;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_send(w, "m1", "true");
+	world_apply(w, TRIG_MESSAGE);
+	s = world_session(w);
+	unregister(w);
+	OK(mark_set(&w->l, &w->id, MARK_NEW_EAGER, e));
+	assert_false(world_apply(w, TRIG_LOOK).ended);
+	assert_int_equal(session_liveness(&s), LIVE_YES);
+	assert_true(world_apply(w, TRIG_REMOVE).ended);
+}
+
+static void a_program_that_is_not_there_is_named(void **state)
+{
+	struct world *w = *state;
+	struct apply_outcome out;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	setenv("IAPEER_SHELL_BIN", world_path(w, "no-such-shell"), 1);
+	world_send(w, "m1", "true");
+	FAILS(ERR_FAILED, world_try(w, TRIG_MESSAGE, &out, e));
+	HAS(last_err.msg, "no-such-shell");
+	assert_int_equal(queue_depth(&w->l, &w->id), 1);
+	setenv("IAPEER_SHELL_BIN", "/bin/bash", 1);
+	assert_true(world_apply(w, TRIG_MESSAGE).started);
+	assert_true(world_receipt(w, "m1").woke);
+}
+
+static void a_folder_that_is_not_there_is_named(void **state)
+{
+	struct world *w = *state;
+	struct apply_outcome out;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_send(w, "m1", "true");
+	OK(fs_remove_tree(AT_FDCWD, world_path(w, "bob"), e));
+	FAILS(ERR_FAILED, world_try(w, TRIG_MESSAGE, &out, e));
+	HAS(last_err.msg, world_path(w, "bob"));
+	assert_false(world_exists(w, world_state(&w->id, "session")));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 
 int main(void)
@@ -267,6 +362,7 @@ int main(void)
 	    TEST(only_the_message_that_woke_the_session_says_so),
 	    TEST(a_live_session_is_used_again),
 	    TEST(an_answer_is_the_output_and_nothing_else),
+	    TEST(a_very_long_answer_is_cut_and_says_so),
 	    TEST(a_wake_without_words_starts_and_types_nothing),
 	    TEST(an_id_with_a_receipt_is_not_delivered_again),
 	    TEST(a_stop_parks_and_is_no_death),
@@ -274,6 +370,10 @@ int main(void)
 	    TEST(a_parked_peer_wakes_as_parked_and_the_mark_is_used_up),
 	    TEST(a_removed_peer_is_ended),
 	    TEST(a_new_session_replaces_the_old_one),
+	    TEST(a_name_that_left_the_registry_is_neither_started_nor_renewed),
+	    TEST(a_live_session_of_an_unregistered_name_is_left_alone),
+	    TEST(a_program_that_is_not_there_is_named),
+	    TEST(a_folder_that_is_not_there_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

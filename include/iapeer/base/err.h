@@ -21,7 +21,7 @@
 	X(ERR_AMBIGUOUS, 9, "ambiguous", "may or may not have arrived; not tried again")
 
 enum err_code {
-#define X(name, status, word, text) name = status,
+#define X(name, status, word, text) name = (status),
 	ERR_MAP(X)
 #undef X
 	ERR_CODE_COUNT

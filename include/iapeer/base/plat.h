@@ -52,6 +52,7 @@ int plat_boot_id(char out[static 64], struct err *e) NODISCARD;
 int plat_self_exe(char *out, size_t size, struct err *e) NODISCARD;  /* absolute path of this build's file */
 /* What starts this very build again even if its file was replaced (/proc/self/exe); else plat_self_exe. */
 const char *plat_self_again(void);
+char **plat_environ(void);                            /* our environment, as execve takes it */
 void plat_close_others(void);                         /* mark every descriptor above 2 close-on-exec */
 int plat_pipe(int out_fds[static 2], struct err *e) NODISCARD; /* close-on-exec */
 int plat_accept(int fd);                              /* close-on-exec; -1 with errno */

@@ -10,6 +10,11 @@
  * or not text. Owned. */
 int message_body(const struct ctx *c, const struct parsed *p, char **out, struct err *e) NODISCARD;
 
+/* What was refused must not be delivered after all: take it out of the queue, unless a paste may
+ * have begun. True: it is out, and nobody will deliver it. Waits at most 2 s for the peer's lock.
+ */
+bool message_withdraw(const struct ctx *c, const struct peer_id *id, const char *message_id);
+
 struct outcome {
 	const struct queue_item *item;
 	const char *peer, *runtime;    /* as typed until the peer is known */

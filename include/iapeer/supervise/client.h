@@ -13,14 +13,16 @@ struct keeper_link {
 int keeper_connect(const struct layout *l, bool start, int64_t deadline_ms, struct keeper_link *out, struct err *e) NODISCARD;
 void keeper_close(struct keeper_link *k);
 /* Send a request, wait for its one line. ERR_TIMEOUT past the deadline; ERR_NOT_FOUND when the keeper went away (ask
- * again: what was asked is on disk). *out_reply owned. */
+ * again: what was asked is on disk). *out_reply owned. *e is filled only on failure. */
 int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadline_ms, struct json **out_reply, struct err *e)
     NODISCARD;
 /* The keeper's pid, 0 when none lives. Starts nothing. */
 int keeper_pid(const struct layout *l, pid_t *out, struct err *e) NODISCARD;
 
 /* Deliver: the item is in the queue; wait until its receipt reaches `wait` or the deadline. *out_reason: why it still
- * waits (""). Survives the keeper's death: it starts another and asks again. ERR_TIMEOUT past the deadline. */
+ * waits (""). Survives the keeper's death: it starts another and asks again. ERR_TIMEOUT past the deadline; ERR_REFUSED,
+ * ERR_STOPPED, ERR_USAGE or ERR_CORRUPT at once when it will not be delivered until somebody changes something (it stays in
+ * the queue). */
 int keeper_deliver(const struct layout *l, const struct peer_id *id, const char *message_id, bool turn, int64_t deadline_ms,
 		   char *out_reason, size_t size, struct err *e) NODISCARD;
 /* Run a trigger (new, run, attach) for the identity and wait for its outcome: the reply's members are `mode`, `cause`, or

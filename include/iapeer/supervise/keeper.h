@@ -124,7 +124,7 @@ int keeper_listen(struct keeper *k, struct err *e) NODISCARD;
 void keeper_hear_no_more(struct keeper *k);
 void keeper_receipt(struct keeper *k, const char *identity, const char *message_id);
 /* A worker is done: `reply` is what it said (NULL: it died); `final`: its messages will not be tried again by themselves. */
-void keeper_outcome(struct keeper *k, const char *identity, enum trigger t, const struct json *reply, const char *reason, bool final);
+void keeper_outcome(struct keeper *k, const char *identity, enum trigger t, const struct json *reply, bool final);
 
 /* events.c */
 int keeper_watch_files(struct keeper *k, struct err *e) NODISCARD;

@@ -1,0 +1,60 @@
+/* The answer of a shell: what it printed between Enter and its next prompt. */
+#include <string.h>
+
+#include "iapeer/base/str.h"
+#include "iapeer/delivery/paste_kind.h"
+#include "iapeer/launch/shell.h"
+
+#include "iapeer/base/banned.h"
+
+/* More than an answer may hold: whole lines from its beginning, and a word about it. */
+static void cut_answer(struct buf *out)
+{
+	static const char note[] = "[cut here: the answer is longer]\n";
+	size_t keep = out->len;
+
+	if (!out->failed)
+		return;
+	out->failed = false;
+	while (keep > 0 && (out->p[keep - 1] != '\n' || keep + sizeof note > out->max))
+		keep--;
+	buf_cut(out, keep);
+	buf_str(out, note);
+}
+
+int shell_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct buf *out, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_ANSWER * 2);
+	AUTO(buf_done) struct buf row = BUF_INIT(CAP_STATE);
+	struct shell_memory m;
+	const char *s, *end;
+
+	if (shell_wait_prompt(p, log_offset, true, deadline_ms, e) < 0)
+		return -1;
+	if (pane_log_from(p, log_offset, &b, e) < 0)
+		return -1;
+	for (s = buf_cstr(&b), end = s + b.len; s < end;) {
+		const char *nl = memchr(s, '\n', (size_t)(end - s));
+
+		buf_cut(&row, 0);
+		shell_last_row(s, (size_t)((nl ? nl : end) - s), &row);
+		if (!nl)
+			break; /* the prompt */
+		buf_fmt(out, "%s\n", buf_cstr(&row));
+		buf_cut(&row, 0);
+		s = nl + 1;
+	}
+	/* "printf foo" leaves its words on the prompt's own row. */
+	shell_memory_load(p, &m);
+	if (m.prompt[0] && str_ends(buf_cstr(&row), m.prompt) && row.len > strlen(m.prompt)) {
+		buf_add(out, row.p, row.len - strlen(m.prompt));
+	} else if (b.len == b.max) {
+		out->failed = true; /* there is more than we read: this row is no prompt */
+	} else {
+		str_cut(m.prompt, sizeof m.prompt, buf_cstr(&row));
+		m.empty_log_size = log_offset + (int64_t)b.len;
+		shell_memory_save(p, &m);
+	}
+	cut_answer(out);
+	return 0;
+}
