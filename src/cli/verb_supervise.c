@@ -10,6 +10,7 @@
 #include "iapeer/cli/opt.h"
 #include "iapeer/launch/panelog.h"
 #include "iapeer/lifecycle/hook.h"
+#include "iapeer/supervise/client.h"
 #include "iapeer/supervise/supervise.h"
 
 #include "iapeer/base/banned.h"
@@ -29,18 +30,46 @@ static int stop(struct ctx *c, struct err *e)
 	return 0;
 }
 
+/* One tick by the running keeper; where none runs, one is started for it and leaves again by itself. */
+static int once(struct ctx *c, struct err *e)
+{
+	AUTO(keeper_close) struct keeper_link link = KEEPER_LINK_INIT;
+	int64_t deadline = clock_mono_ms() + STOP_WAIT_MS;
+	auto_json struct json *ask = json_object();
+	const struct json *rows;
+
+	json_set_str(ask, "op", "tick");
+	if (keeper_connect(&c->layout, true, deadline, &link, e) < 0 ||
+	    keeper_ask(&link, ask, deadline, &c->reply, e) < 0)
+		return -1;
+	json_unset(c->reply, "ok");
+	rows = json_get(c->reply, "outcomes");
+	for (size_t i = 0; i < json_len(rows); i++) {
+		const struct json *o = json_at(rows, i);
+		const char *rule = json_text(json_get(o, "rule"));
+
+		buf_fmt(&c->out, "%-24s %-18s %s\n", json_text(json_get(o, "identity")),
+			json_text(json_get(o, "action")), rule ? rule : "");
+	}
+	return 0;
+}
+
 int verb_supervise(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	struct supervise_opts o = {.on_demand = opt_given(p, "on-demand"),
 				   .replace = opt_given(p, "replace"),
 				   .ready_fd = -1};
-	int64_t fd = -1;
+	int64_t fd = -1, seconds = 60;
 
-	if (opt_i64(p, "ready-fd", 3, DESCRIPTOR_MAX, &fd, e) < 0)
+	if (opt_i64(p, "ready-fd", 3, DESCRIPTOR_MAX, &fd, e) < 0 ||
+	    opt_i64(p, "interval", 1, 86400, &seconds, e) < 0)
 		return -1;
 	o.ready_fd = (int)fd;
+	o.interval_ms = seconds * 1000;
 	if (opt_given(p, "stop"))
 		return stop(c, e);
+	if (opt_given(p, "once"))
+		return once(c, e);
 	return supervise_run(&c->layout, &o, e);
 }
 
@@ -48,9 +77,18 @@ int verb_apply(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	const char *trigger = opt_value(p, "trigger"), *build = opt_value(p, "build");
 
+	int64_t activity = 0;
+
 	if (!trigger || !build)
 		return err_set(e, ERR_USAGE, 0, "--trigger and --build are needed");
-	return supervise_worker(&c->layout, p->args[0], trigger, build, e);
+	if (opt_i64(p, "activity", 0, INT64_MAX, &activity, e) < 0)
+		return -1;
+	return supervise_worker(&c->layout,
+				&(struct worker_args){.identity = p->args[0],
+						      .trigger = trigger,
+						      .build = build,
+						      .activity_utc_ms = activity},
+				e);
 }
 
 int verb_panelog(struct ctx *c, const struct parsed *p, struct err *e)

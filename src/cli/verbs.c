@@ -81,6 +81,8 @@ static const struct opt deaths_opts[] = {
 static const struct opt supervise_opts[] = {
     {.name = "stop", .help = "the running one leaves, sessions stay"},
     {.name = "replace", .help = "take over from the running one"},
+    {.name = "once", .help = "one tick now, and what it found"},
+    {.name = "interval", .value = "<s>", .help = "between two ticks; 60 unless told"},
     {.name = "on-demand", .help = "leave when there is nothing to keep", .hidden = true},
     {.name = "ready-fd", .value = "<n>", .help = "write a byte there when ready", .hidden = true},
     {.name = NULL},
@@ -88,6 +90,7 @@ static const struct opt supervise_opts[] = {
 static const struct opt apply_opts[] = {
     {.name = "trigger", .value = "<word>", .help = "why"},
     {.name = "build", .value = "<id>", .help = "the keeper's build"},
+    {.name = "activity", .value = "<ms>", .help = "the newest sign of life it saw"},
     {.name = NULL},
 };
 static const struct opt panelog_opts[] = {

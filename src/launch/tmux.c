@@ -127,6 +127,12 @@ static void add_all(struct strv *out, const char *const *args)
 		strv_add(out, *args);
 }
 
+static void add_pipe(struct strv *a, int64_t max_bytes, int keep)
+{
+	strv_fmt(a, "exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" --max-bytes=%lld --keep=%d",
+		 (long long)max_bytes, keep);
+}
+
 static void start_args(const struct tmux_start *s, struct strv *a)
 {
 	auto_free char *dir = format_escaped(s->workdir);
@@ -139,8 +145,7 @@ static void start_args(const struct tmux_start *s, struct strv *a)
 		add_arg(a, s->argv->v[i]);
 	add_all(a, (const char *const[]){";", "set-option", "-p", "remain-on-exit", "on", ";", "set-hook", "-p", "pane-died", DIED_HOOK,
 					 ";", "pipe-pane", NULL});
-	strv_fmt(a, "exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" --max-bytes=%lld --keep=%d",
-		 (long long)s->panelog_max_bytes, s->panelog_keep);
+	add_pipe(a, s->panelog_max_bytes, s->panelog_keep);
 }
 
 #define FACTS "#{pid} #{pane_pid} #{pane_id} #{pane_tty}"
@@ -265,6 +270,24 @@ int tmux_kill_session(const struct tmux *t, const char *session, int64_t deadlin
 	if (run(t, &a, &o, &r, "kill-session", e) < 0 && e->code != ERR_NOT_FOUND)
 		return -1;
 	return 0;
+}
+
+int tmux_heal_pipe(const struct tmux *t, int64_t max_bytes, int keep, int64_t deadline_ms, bool *out_was_lost, struct err *e)
+{
+	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
+	AUTO(strv_done) struct strv look = STRV_INIT;
+	AUTO(strv_done) struct strv set = STRV_INIT;
+	struct proc_opts o = {.deadline_ms = deadline_ms};
+
+	add_all(&look, (const char *const[]){"display-message", "-p", "-t", t->pane, "#{pane_pipe}", NULL});
+	if (run(t, &look, &o, &r, "display-message", e) < 0)
+		return -1;
+	*out_was_lost = !str_starts(buf_cstr(&r.out), "1");
+	if (!*out_was_lost)
+		return 0;
+	add_all(&set, (const char *const[]){"pipe-pane", "-t", t->pane, NULL});
+	add_pipe(&set, max_bytes, keep);
+	return run(t, &set, &o, &r, "pipe-pane", e);
 }
 
 int tmux_ping(const struct tmux *t, int64_t deadline_ms, struct err *e)

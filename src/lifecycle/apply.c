@@ -11,6 +11,7 @@
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
+#include "iapeer/lifecycle/activity.h"
 #include "iapeer/lifecycle/marks.h"
 #include "iapeer/lifecycle/step.h"
 
@@ -25,6 +26,11 @@ static int step_none(struct step *s, struct err *e)
 	(void)s;
 	(void)e;
 	return 1;
+}
+
+static int refuse_foreign(struct step *s, struct err *e)
+{
+	return err_set(e, ERR_REFUSED, 0, "%s belongs to a service of somebody else's (%s)", s->in->id.name, s->foreign);
 }
 
 static int refuse_undeclared(struct step *s, struct err *e)
@@ -63,6 +69,7 @@ static int refuse_unknown(struct step *s, struct err *e)
 
 static step_fn *const steps[] = {
     [ACT_NONE] = step_none,
+    [ACT_REFUSE_FOREIGN] = refuse_foreign,
     [ACT_REFUSE_UNDECLARED] = refuse_undeclared,
     [ACT_REFUSE_PROGRAM] = refuse_program,
     [ACT_REFUSE_STOPPED] = refuse_stopped,
@@ -112,16 +119,22 @@ static void journal_decision(struct step *s, const struct decision *d, const str
 	str_cut(s->out->rule, sizeof s->out->rule, d->rule);
 	if (quiet && !e)
 		return;
-	step_journal(s, s->in->trigger == TRIG_LOOK ? "tick" : "apply", action_word(d->action), d->rule,
+	step_journal(s, s->in->trigger == TRIG_LOOK || s->in->trigger == TRIG_TICK ? "tick" : "apply", d->word, d->rule,
 		     e ? e->msg : trigger_word(s->in->trigger));
 }
 
-/* Only what may start something has to know whether its program is there. */
+/* Only what may start something has to know whether its program is there, and only a tick whether it is idle. */
 static void look_further(struct step *s)
 {
 	bool wakes = s->in->trigger != TRIG_STOP && s->in->trigger != TRIG_REMOVE;
+	struct activity a;
 	struct err why;
 
+	if (s->in->trigger == TRIG_TICK && s->in->activity_utc_ms && s->seen.snap.session == SESSION_LIVE) {
+		/* The keeper has counted, in awake time; here it is only seen that nothing has happened since. */
+		activity_look(s->in->layout, &s->seen.session, s->manifest.kind, &a);
+		s->seen.snap.idle = a.newest_utc_ms == s->in->activity_utc_ms && !a.attached && !a.in_turn;
+	}
 	if (s->seen.snap.session == SESSION_ABSENT && wakes && s->seen.snap.declared &&
 	    (s->seen.snap.queued || s->seen.snap.new_eager || s->in->trigger == TRIG_ATTACH))
 		step_look_program(s, &why);

@@ -6,14 +6,19 @@
 
 #define BIT(t) (1U << (t))
 #define ANY    (BIT(TRIG_COUNT) - 1U)
-#define LOOKS  (BIT(TRIG_LOOK) | BIT(TRIG_MESSAGE) | BIT(TRIG_ATTACH))
+#define OWN    (BIT(TRIG_LOOK) | BIT(TRIG_TICK)) /* the keeper's own wish, nobody's request */
+#define LOOKS  (OWN | BIT(TRIG_MESSAGE) | BIT(TRIG_ATTACH))
 #define WAKES  (BIT(TRIG_MESSAGE) | BIT(TRIG_NEW) | BIT(TRIG_RUN) | BIT(TRIG_ATTACH))
-#define RENEWS (BIT(TRIG_LOOK) | BIT(TRIG_MESSAGE) | BIT(TRIG_NEW) | BIT(TRIG_RUN))
+#define RENEWS (OWN | BIT(TRIG_MESSAGE) | BIT(TRIG_NEW) | BIT(TRIG_RUN))
 #define ENDS   (BIT(TRIG_STOP) | BIT(TRIG_REMOVE))
 
 static bool always(const struct snapshot *s)
 {
 	return s != NULL;
+}
+static bool foreign(const struct snapshot *s)
+{
+	return s->foreign;
 }
 static bool unknown(const struct snapshot *s)
 {
@@ -39,6 +44,10 @@ static bool gone(const struct snapshot *s)
 {
 	return s->session == SESSION_GONE;
 }
+static bool gone_stopped(const struct snapshot *s)
+{
+	return gone(s) && s->stopped;
+}
 static bool pane_dead(const struct snapshot *s)
 {
 	return s->session == SESSION_PANE_DEAD;
@@ -62,6 +71,10 @@ static bool live_eager(const struct snapshot *s)
 static bool unarmed(const struct snapshot *s)
 {
 	return live(s) && s->canary == MARK_NONE && s->canary_wanted;
+}
+static bool idle(const struct snapshot *s)
+{
+	return live(s) && s->ready && s->idle && !s->queued && !s->sending;
 }
 static bool eager(const struct snapshot *s)
 {
@@ -101,43 +114,49 @@ struct rule {
 	unsigned triggers;
 	bool (*when)(const struct snapshot *);
 	enum action then;
+	const char *word; /* NULL: the action's */
 };
 
 /* First match wins: the order is the policy. What happened is put in order first (an ending, a death, a dead pane, a server
  * nobody knows), whoever looks; then what was asked for is done, one step a look. */
 static const struct rule rules[] = {
-    {"a server that does not answer is left alone", BIT(TRIG_LOOK), unknown, ACT_NONE},
-    {"nothing is asked of a server that does not answer", ANY, unknown, ACT_REFUSE_UNKNOWN},
-    {"an ending that is done is tidied up", ANY, ending_done, ACT_FINISH_ENDING},
-    {"an overdue ending is undone", LOOKS, ending_overdue, ACT_UNDO_ENDING},
-    {"an ending that was begun is finished", ANY, ending_open, ACT_END},
-    {"a death is recorded before anything else", ANY, died, ACT_RECORD_DEATH},
-    {"a session that is gone is forgotten", ANY, gone, ACT_REAP_GONE},
-    {"a dead pane ends its session", ANY, pane_dead, ACT_FINISH_PANE},
-    {"an unknown server is ended with its peer", ENDS, leftover, ACT_END_LEFTOVER},
-    {"an unknown server on our socket is adopted", ANY, leftover, ACT_ADOPT},
-    {"a stopped peer is parked", BIT(TRIG_STOP), live, ACT_PARK},
-    {"a removed peer is ended", BIT(TRIG_REMOVE), live, ACT_END},
-    {"a stopped or removed peer needs nothing more", ENDS, always, ACT_NONE},
-    {"a live session of a stopped peer is parked", LOOKS, live_stopped, ACT_PARK},
-    {"a live server is watched", ANY, unarmed, ACT_ARM},
-    {"a look leaves an undeclared runtime alone", BIT(TRIG_LOOK), undeclared, ACT_NONE},
-    {"an undeclared runtime is not started", WAKES, undeclared, ACT_REFUSE_UNDECLARED},
-    {"a session is renewed by ending the old one", RENEWS, live_eager, ACT_END},
-    {"a program that is not there is not started", WAKES, no_program, ACT_REFUSE_PROGRAM},
-    {"a stopped peer takes no message", WAKES, stopped, ACT_REFUSE_STOPPED},
-    {"a stopped peer is left asleep", BIT(TRIG_LOOK), stopped, ACT_NONE},
-    {"a new session was asked for", RENEWS, eager, ACT_START},
-    {"a new session was asked for and is there", BIT(TRIG_NEW) | BIT(TRIG_RUN), always, ACT_NONE},
-    {"nothing waits", BIT(TRIG_LOOK) | BIT(TRIG_MESSAGE), no_work, ACT_NONE},
-    {"a look delivers nothing", BIT(TRIG_LOOK), always, ACT_NONE},
-    {"a session that starts is waited for", BIT(TRIG_MESSAGE) | BIT(TRIG_ATTACH), unready, ACT_READY},
-    {"an unsettled delivery is settled first", BIT(TRIG_MESSAGE), sending, ACT_SETTLE},
-    {"a live session gets its messages", BIT(TRIG_MESSAGE), live, ACT_DELIVER},
-    {"a live session can be attached to", BIT(TRIG_ATTACH), live, ACT_NONE},
-    {"a crash loop is not fed", BIT(TRIG_MESSAGE), loops, ACT_REFUSE_CRASH_LOOP},
-    {"a message wakes a sleeping peer", BIT(TRIG_MESSAGE), always, ACT_START},
-    {"an attach wakes a sleeping peer", BIT(TRIG_ATTACH), always, ACT_START},
+    {"a peer of a foreign service is left alone", OWN, foreign, ACT_NONE, "skipped-launchd"},
+    {"nothing is asked of a peer of a foreign service", ANY & ~BIT(TRIG_REMOVE), foreign, ACT_REFUSE_FOREIGN, NULL},
+    {"a server that does not answer is left alone", OWN, unknown, ACT_NONE, "unknown"},
+    {"nothing is asked of a server that does not answer", ANY, unknown, ACT_REFUSE_UNKNOWN, NULL},
+    {"an ending that is done is tidied up", ANY, ending_done, ACT_FINISH_ENDING, NULL},
+    {"an overdue ending is undone", LOOKS, ending_overdue, ACT_UNDO_ENDING, NULL},
+    {"an ending that was begun is finished", ANY, ending_open, ACT_END, NULL},
+    {"a death is recorded before anything else", ANY, died, ACT_RECORD_DEATH, NULL},
+    {"a stopped session that is gone is tidied up", ANY, gone_stopped, ACT_REAP_GONE, "skipped-stopped"},
+    {"a session that is gone is forgotten", ANY, gone, ACT_REAP_GONE, NULL},
+    {"a dead pane ends its session", ANY, pane_dead, ACT_FINISH_PANE, NULL},
+    {"an unknown server is ended with its peer", ENDS, leftover, ACT_END_LEFTOVER, NULL},
+    {"an unknown server on our socket is adopted", ANY, leftover, ACT_ADOPT, NULL},
+    {"a stopped peer is parked", BIT(TRIG_STOP), live, ACT_PARK, NULL},
+    {"a removed peer is ended", BIT(TRIG_REMOVE), live, ACT_END, NULL},
+    {"a stopped or removed peer needs nothing more", ENDS, always, ACT_NONE, NULL},
+    {"a live session of a stopped peer is parked", LOOKS, live_stopped, ACT_PARK, "reaped-stopped"},
+    {"a live server is watched", ANY, unarmed, ACT_ARM, NULL},
+    {"a look leaves an undeclared runtime alone", OWN, undeclared, ACT_NONE, NULL},
+    {"an undeclared runtime is not started", WAKES, undeclared, ACT_REFUSE_UNDECLARED, NULL},
+    {"a session is renewed by ending the old one", RENEWS, live_eager, ACT_END, NULL},
+    {"a program that is not there is not started", WAKES, no_program, ACT_REFUSE_PROGRAM, NULL},
+    {"a stopped peer takes no message", WAKES, stopped, ACT_REFUSE_STOPPED, NULL},
+    {"a stopped peer is left asleep", OWN, stopped, ACT_NONE, NULL},
+    {"a new session was asked for", RENEWS, eager, ACT_START, "needs-eager-fresh"},
+    {"a new session was asked for and is there", BIT(TRIG_NEW) | BIT(TRIG_RUN), always, ACT_NONE, NULL},
+    {"an idle session is parked", BIT(TRIG_TICK), idle, ACT_PARK, "reaped-idle"},
+    {"a live session is left alone", BIT(TRIG_TICK), live, ACT_NONE, "alive"},
+    {"nothing waits", OWN | BIT(TRIG_MESSAGE), no_work, ACT_NONE, NULL},
+    {"a look delivers nothing", OWN, always, ACT_NONE, NULL},
+    {"a session that starts is waited for", BIT(TRIG_MESSAGE) | BIT(TRIG_ATTACH), unready, ACT_READY, NULL},
+    {"an unsettled delivery is settled first", BIT(TRIG_MESSAGE), sending, ACT_SETTLE, NULL},
+    {"a live session gets its messages", BIT(TRIG_MESSAGE), live, ACT_DELIVER, NULL},
+    {"a live session can be attached to", BIT(TRIG_ATTACH), live, ACT_NONE, NULL},
+    {"a crash loop is not fed", BIT(TRIG_MESSAGE), loops, ACT_REFUSE_CRASH_LOOP, NULL},
+    {"a message wakes a sleeping peer", BIT(TRIG_MESSAGE), always, ACT_START, NULL},
+    {"an attach wakes a sleeping peer", BIT(TRIG_ATTACH), always, ACT_START, NULL},
 };
 #define N_RULES (sizeof rules / sizeof rules[0])
 
@@ -145,8 +164,10 @@ struct decision decide(enum trigger trigger, const struct snapshot *s)
 {
 	for (size_t i = 0; i < N_RULES; i++)
 		if ((rules[i].triggers & BIT(trigger)) && rules[i].when(s))
-			return (struct decision){.action = rules[i].then, .rule = rules[i].name};
-	return (struct decision){.action = ACT_NONE, .rule = "nothing to do"}; /* every trigger has a last rule: not reached */
+			return (struct decision){.action = rules[i].then,
+						 .rule = rules[i].name,
+						 .word = rules[i].word ? rules[i].word : action_word(rules[i].then)};
+	return (struct decision){.action = ACT_NONE, .rule = "nothing to do", .word = action_word(ACT_NONE)}; /* every trigger has a last rule: not reached */
 }
 
 size_t decide_rule_count(void)
@@ -161,6 +182,7 @@ const char *decide_rule_name(size_t i)
 
 static const char *const actions[] = {
     [ACT_NONE] = "none",
+    [ACT_REFUSE_FOREIGN] = "refused-foreign",
     [ACT_REFUSE_UNDECLARED] = "refused-undeclared",
     [ACT_REFUSE_PROGRAM] = "refused-no-program",
     [ACT_REFUSE_STOPPED] = "refused-stopped",
@@ -190,7 +212,7 @@ const char *action_word(enum action a)
 
 static const char *const triggers[] = {[TRIG_LOOK] = "look",     [TRIG_MESSAGE] = "message", [TRIG_NEW] = "new",
 				       [TRIG_RUN] = "run",	 [TRIG_ATTACH] = "attach",   [TRIG_STOP] = "stop",
-				       [TRIG_REMOVE] = "remove"};
+				       [TRIG_REMOVE] = "remove",   [TRIG_TICK] = "tick"};
 _Static_assert(sizeof triggers / sizeof triggers[0] == TRIG_COUNT, "one word a trigger");
 
 const char *trigger_word(enum trigger t)

@@ -232,8 +232,29 @@ int step_end(struct step *s, struct err *e)
 	return canary_finish_ending(layout_of(s), s->identity, e);
 }
 
+/* A shell's idle clock is its log. If tmux has lost the pipe that feeds it, the silence means nothing: the pipe is set again. */
+static int pipe_was_lost(struct step *s, bool *out, struct err *e)
+{
+	struct tmux t = {.pane = ""};
+
+	*out = false;
+	str_cut(t.socket, sizeof t.socket, s->seen.session.socket);
+	str_cut(t.pane, sizeof t.pane, s->seen.session.pane_id);
+	if (launch_tmux_bin(layout_of(s), s->in->settings, t.bin, e) < 0)
+		return -1;
+	return tmux_heal_pipe(&t, s->in->settings->panelog_max_bytes, s->in->settings->panelog_keep,
+			      clock_mono_ms() + 2000, out, e);
+}
+
 int step_park(struct step *s, struct err *e)
 {
+	bool lost = false;
+
+	/* It is a harmless question as well: a server that does not answer it is not asked to end (SPEC 8). */
+	if (s->in->trigger == TRIG_TICK && pipe_was_lost(s, &lost, e) < 0)
+		return -1;
+	if (lost)
+		return 1;
 	if (begin(s, s->in->keep_parked || s->in->trigger != TRIG_STOP ? "park" : "end", e) < 0)
 		return -1;
 	if (mark_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED, e) < 0 || end_it(s, e) < 0 ||

@@ -207,13 +207,16 @@ static int try_connect(const struct layout *l, bool start, int64_t deadline_ms, 
 
 int keeper_connect(const struct layout *l, bool start, int64_t deadline_ms, struct keeper_link *out, struct err *e)
 {
+	struct err why;
 	int rc;
 
-	while ((rc = try_connect(l, start, deadline_ms, out, e)) > 0) {
+	while ((rc = try_connect(l, start, deadline_ms, out, &why)) > 0) {
 		if (clock_mono_ms() >= deadline_ms)
 			return err_set(e, ERR_TIMEOUT, 0, "no keeper answers");
 		poll(NULL, 0, 5); /* it leaves, or another command's keeper is about to listen */
 	}
+	if (rc < 0)
+		*e = why;
 	return rc;
 }
 

@@ -217,6 +217,19 @@ static int op_hello(struct conn *c)
 	return 0;
 }
 
+static int op_tick(struct conn *c)
+{
+	auto_json struct json *j = json_object();
+	struct json *outcomes = json_set(j, "outcomes", json_array());
+	int64_t start = clock_mono_us();
+
+	keeper_tick(c->k, outcomes);
+	json_set_bool(j, "ok", true);
+	json_set_i64(j, "micros", clock_mono_us() - start);
+	answer(c, j);
+	return 0;
+}
+
 static void obey(struct conn *c, const char *line, size_t len)
 {
 	auto_json struct json *j = NULL;
@@ -234,6 +247,8 @@ static void obey(struct conn *c, const char *line, size_t len)
 		rc = op_deliver(c, j, &e);
 	else if (strcmp(op, "apply") == 0)
 		rc = op_apply(c, j, &e);
+	else if (strcmp(op, "tick") == 0)
+		rc = op_tick(c);
 	else if (strcmp(op, "leave") == 0) {
 		auto_json struct json *ok = json_object();
 

@@ -152,7 +152,7 @@ static void on_leave(uv_timer_t *t)
 	uv_handle_t *own[] = {(uv_handle_t *)&k->sigchld,	(uv_handle_t *)&k->sigterm,    (uv_handle_t *)&k->sigint,
 			      (uv_handle_t *)&k->sighup,	(uv_handle_t *)&k->work_timer, (uv_handle_t *)&k->death_timer,
 			      (uv_handle_t *)&k->idle_timer,	(uv_handle_t *)&k->rescan_timer, (uv_handle_t *)&k->leave_timer,
-			      (uv_handle_t *)&k->state_events, (uv_handle_t *)&k->log_events};
+			      (uv_handle_t *)&k->tick_timer,	(uv_handle_t *)&k->state_events, (uv_handle_t *)&k->log_events};
 
 	if (k->workers) { /* killed, and about to be reaped */
 		keeper_end_workers(k);
@@ -181,6 +181,7 @@ static void on_signal(uv_signal_t *h, int sig)
 		keeper_reap(k);
 	} else if (sig == SIGHUP) {
 		keeper_scan(k);
+		keeper_tick(k, NULL);
 	} else {
 		log_info("supervise", "signal %d: leaving; sessions stay", sig);
 		keeper_leave(k);
@@ -191,7 +192,8 @@ static void on_signal(uv_signal_t *h, int sig)
 
 static int init_handles(struct keeper *k, struct err *e)
 {
-	uv_timer_t *timers[] = {&k->work_timer, &k->death_timer, &k->idle_timer, &k->rescan_timer, &k->leave_timer};
+	uv_timer_t *timers[] = {&k->work_timer, &k->death_timer, &k->idle_timer, &k->rescan_timer, &k->leave_timer,
+				&k->tick_timer};
 	struct {
 		uv_signal_t *h;
 		int sig;
@@ -259,6 +261,7 @@ static int run(struct keeper *k, const struct supervise_opts *o, struct err *e)
 	log_info("supervise", "keeper pid=%ld build=%s %s", (long)getpid(), build_id, o->on_demand ? "on demand" : "for good");
 	tell_ready(o->ready_fd);
 	keeper_scan(k);
+	keeper_tick_every(k, o->interval_ms ? o->interval_ms : 60000);
 	keeper_consider_leaving(k);
 	uv_run(&k->loop, UV_RUN_DEFAULT);
 	/* Every handle has an owner who closed it; one that is left would be a use after free waiting to happen. */

@@ -267,6 +267,13 @@ void keeper_check_server(struct keeper *k, const char *identity)
 	keeper_settle_deaths(k);
 }
 
+int64_t keeper_activity(struct keeper *k, const char *identity)
+{
+	const struct watched *w = find(k, identity);
+
+	return w ? w->activity_utc_ms : 0;
+}
+
 void keeper_unwatch_all(struct keeper *k)
 {
 	while (k->watched)

@@ -69,7 +69,7 @@ static void say_done(const struct apply_outcome *o, const struct err *e)
 	say(j);
 }
 
-int supervise_worker(const struct layout *l, const char *identity, const char *trigger, const char *build, struct err *e)
+int supervise_worker(const struct layout *l, const struct worker_args *a, struct err *e)
 {
 	AUTO(registry_done) struct registry r = {.n = 0};
 	struct apply_outcome out = {.started = false};
@@ -78,15 +78,16 @@ int supervise_worker(const struct layout *l, const char *identity, const char *t
 			      .settings = &settings,
 			      .registry = &r,
 			      .keep_parked = true,
+			      .activity_utc_ms = a->activity_utc_ms,
 			      .lock_deadline_ms = clock_mono_ms() + LOCK_MS,
 			      .events = {.ready = on_ready, .receipt = on_receipt}};
 
-	if (strcmp(build, build_id) != 0)
-		return err_set(e, ERR_REFUSED, 0, "I am build %s, the keeper is %s", build_id, build);
-	if (peer_parse(identity, &in.id, e) < 0)
+	if (strcmp(a->build, build_id) != 0)
+		return err_set(e, ERR_REFUSED, 0, "I am build %s, the keeper is %s", build_id, a->build);
+	if (peer_parse(a->identity, &in.id, e) < 0)
 		return -1;
-	if (!trigger_parse(trigger, &in.trigger))
-		return err_set(e, ERR_USAGE, 0, "no trigger %s", trigger);
+	if (!trigger_parse(a->trigger, &in.trigger))
+		return err_set(e, ERR_USAGE, 0, "no trigger %s", a->trigger);
 	if (settings_load(l, &settings, e) < 0 || registry_load(l, &r, e) < 0 || apply_peer(&in, &out, e) < 0) {
 		say_done(&out, e);
 		return 0; /* said where it is heard; the exit status is for workers that could not even say it */

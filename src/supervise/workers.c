@@ -205,8 +205,8 @@ static struct worker *worker_new(struct keeper *k, const struct work *work, enum
 static void start(struct keeper *k, struct work *work, enum trigger trigger)
 {
 	struct worker *w = worker_new(k, work, trigger);
-	char name[] = "iapeer", verb[] = "_apply", by[48], build[64];
-	char *argv[] = {name, verb, w->identity, by, build, NULL};
+	char name[] = "iapeer", verb[] = "_apply", by[48], build[64], activity[48];
+	char *argv[] = {name, verb, w->identity, by, build, activity, NULL};
 	uv_stdio_container_t io[3] = {{.flags = UV_IGNORE},
 				      {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&w->out},
 				      {.flags = UV_INHERIT_FD, .data.fd = 2}};
@@ -220,6 +220,7 @@ static void start(struct keeper *k, struct work *work, enum trigger trigger)
 
 	snprintf(by, sizeof by, "--trigger=%s", trigger_word(trigger));
 	snprintf(build, sizeof build, "--build=%s", build_id);
+	snprintf(activity, sizeof activity, "--activity=%lld", (long long)keeper_activity(k, w->identity));
 	if (rc == 0)
 		rc = uv_spawn(&k->loop, &w->process, &o);
 	if (rc < 0) {

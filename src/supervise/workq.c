@@ -51,7 +51,7 @@ struct work *workq_ask(struct workq *q, const char *identity, enum trigger trigg
 /* What was asked for by a person first; a delivery does all that a look would. */
 static enum trigger choose(unsigned pending)
 {
-	static const enum trigger order[] = {TRIG_RUN, TRIG_NEW, TRIG_ATTACH, TRIG_MESSAGE, TRIG_LOOK};
+	static const enum trigger order[] = {TRIG_RUN, TRIG_NEW, TRIG_ATTACH, TRIG_MESSAGE, TRIG_TICK, TRIG_LOOK};
 
 	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
 		if (pending & (1U << order[i]))

@@ -34,7 +34,7 @@ refused "a folder as attachment" hello --attachment "$E2E_DIR"
 refused "a missing file" --message-file "$E2E_DIR/none"
 refused "a topic of 201 characters" hello --topic "$(repeat 201 t)"
 many=
-for i in $(seq 1 21); do many="$many --attachment good"; done
+for _ in $(seq 1 21); do many="$many --attachment good"; done
 # shellcheck disable=SC2086
 refused "21 attachments" hello $many
 check "no keeper" no_keeper
@@ -52,9 +52,9 @@ arrives() { # what body wanted: both printf formats; wanted may be left out
 	local what=$1 body=$2 want=${3-$2}
 	n=$((n + 1))
 	# shellcheck disable=SC2059
-	printf "$body" >body
+	printf -- "$body" >body
 	# shellcheck disable=SC2059
-	{ printf '\033[200~'; printf "$want"; printf '\033[201~\r'; } >wanted
+	{ printf '\033[200~'; printf -- "$want"; printf '\033[201~\r'; } >wanted
 	: >raw
 	check_exit "$what: sent" 0 iapeer send carol --message-file body --id "c-$n" --json
 	check_eq "$what: delivered" "delivered submitted" "$(json status) $(json rung)"
@@ -96,7 +96,7 @@ check_lacks "a topic that closes nothing" "$text" 'topic=\"a <topic>'
 heredoc() { # what body(printf format)
 	local what=$1
 	# shellcheck disable=SC2059
-	printf "$2" >body
+	printf -- "$2" >body
 	rm -f got
 	{
 		printf "cat >'%s' <<'END-OF-IT'\n" "$E2E_DIR/got"
@@ -114,21 +114,28 @@ heredoc "emoji" '\360\237\221\251\360\237\217\275\342\200\215\360\237\224\254 \3
 heredoc "300 lines" "$(repeat 300 'a line of text\n')last"
 heredoc "15,900 characters in one line" "$(repeat 15900 z)"
 heredoc "15,900 characters in many lines" "$(repeat 150 "$(repeat 105 w)\n")end"
-check_exit "shell: the end of a paste" 0 iapeer ask bob ": $(printf 'a\033[201~;touch pwned\rb')" --timeout 20
+check_exit "shell: the end of a paste" 0 iapeer ask bob ": '$(printf 'a\033[201~;touch pwned\rtouch pwned\r')'" --timeout 20
 check_not "nothing was run" test -e "$IAPEER_ROOT/peers/bob/pwned"
 check_exit "shell: a leading dash" 0 iapeer ask bob -- '-x; echo $?'
 check_has "is no option of anybody" "$out" 127
 
 # A terminal in canonical mode cuts long lines: refused with the number.
 mkdir -p "$IAPEER_ROOT/runtimes/plain"
-printf '{"format":1,"runtime":"plain","kind":"shell","program":["/bin/cat"],"envelope":"bare","proof":"submitted"}\n' \
-	>"$IAPEER_ROOT/runtimes/plain/runtime.json"
+cat >prompter <<'EOF'
+#!/bin/bash
+printf 'plain> '
+while IFS= read -r line; do printf '%s characters\nplain> ' "${#line}"; done
+EOF
+chmod +x prompter
+printf '{"format":1,"runtime":"plain","kind":"shell","program":["%s"],"envelope":"bare","proof":"submitted"}\n' \
+	"$E2E_DIR/prompter" >"$IAPEER_ROOT/runtimes/plain/runtime.json"
 must iapeer create cat --runtime plain
 must iapeer start cat --now
 check_exit "5,000 characters in a line to a program in canonical mode" 5 iapeer send cat "$(repeat 5000 q)" --json
 check_eq "refused" refused "$(json status)"
 check_has "with the number" "$(json reason)" "$([ "$(uname)" = Darwin ] && echo 1023 || echo 4095)"
-check_exit "4,000 are taken" 0 iapeer send cat "$(repeat 4000 q)"
+check_exit "1,000 are taken" 0 iapeer ask cat "$(repeat 1000 q)"
+check_has "whole" "$out" "1000 characters"
 check_exit "many short lines too" 0 iapeer send cat "$(repeat 100 "$(repeat 50 r)
 ")"
 

@@ -1,4 +1,4 @@
-/* Every snapshot and every trigger (about 260,000): what must hold for each, and that each comes to rest. */
+/* Every snapshot and every trigger (more than a million): what must hold for each, and that each comes to rest. */
 #include "iapeer/lifecycle/decide.h"
 
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 
 #include "iapeer/base/banned.h"
 
-#define N_FLAGS 9
+#define N_FLAGS 11
 
 static size_t snapshots(void)
 {
@@ -28,7 +28,9 @@ static struct snapshot snapshot(size_t n)
 			     .sending = n >> 5 & 1,
 			     .queued = n >> 6 & 1,
 			     .crash_loop = n >> 7 & 1,
-			     .canary_wanted = n >> 8 & 1};
+			     .canary_wanted = n >> 8 & 1,
+			     .foreign = n >> 9 & 1,
+			     .idle = n >> 10 & 1};
 
 	n >>= N_FLAGS;
 	s.canary = (enum canary_mark)(n % CANARY_MARK_COUNT);
@@ -44,9 +46,9 @@ typedef bool law_fn(enum trigger t, const struct snapshot *s, enum action a);
 static void show(enum trigger t, const struct snapshot *s, const char *what)
 {
 	fail_msg("%s: %s session=%d ending=%d canary=%d declared=%d program=%d stopped=%d eager=%d ready=%d sending=%d queued=%d "
-		 "loop=%d wanted=%d",
+		 "loop=%d wanted=%d foreign=%d idle=%d",
 		 what, trigger_word(t), (int)s->session, (int)s->ending, (int)s->canary, s->declared, s->program_found, s->stopped,
-		 s->new_eager, s->ready, s->sending, s->queued, s->crash_loop, s->canary_wanted);
+		 s->new_eager, s->ready, s->sending, s->queued, s->crash_loop, s->canary_wanted, s->foreign, s->idle);
 }
 
 static void for_all(law_fn *law)
@@ -65,7 +67,7 @@ static void for_all(law_fn *law)
 
 static bool refuses(enum action a)
 {
-	return a == ACT_REFUSE_UNDECLARED || a == ACT_REFUSE_PROGRAM || a == ACT_REFUSE_STOPPED || a == ACT_REFUSE_CRASH_LOOP ||
+	return a == ACT_REFUSE_FOREIGN || a == ACT_REFUSE_UNDECLARED || a == ACT_REFUSE_PROGRAM || a == ACT_REFUSE_STOPPED || a == ACT_REFUSE_CRASH_LOOP ||
 	       a == ACT_REFUSE_UNKNOWN;
 }
 
@@ -75,7 +77,19 @@ static bool uses(enum action a)
 	return a == ACT_START || a == ACT_READY || a == ACT_SETTLE || a == ACT_DELIVER;
 }
 
+/* The keeper's own wish, nobody's request. */
+static bool own(enum trigger t)
+{
+	return t == TRIG_LOOK || t == TRIG_TICK;
+}
+
 /* ---- the laws ---- */
+
+static bool foreign_is_not_touched(enum trigger t, const struct snapshot *s, enum action a)
+{
+	/* A removal by force may: whoever calls asks for the force. */
+	return !s->foreign || t == TRIG_REMOVE || a == (own(t) ? ACT_NONE : ACT_REFUSE_FOREIGN);
+}
 
 static bool stopped_stays_down(enum trigger t, const struct snapshot *s, enum action a)
 {
@@ -90,7 +104,7 @@ static bool delivers_only_to_the_living(enum trigger t, const struct snapshot *s
 
 static bool unknown_is_not_changed(enum trigger t, const struct snapshot *s, enum action a)
 {
-	return s->session != SESSION_UNKNOWN || a == (t == TRIG_LOOK ? ACT_NONE : ACT_REFUSE_UNKNOWN);
+	return s->session != SESSION_UNKNOWN || a == (own(t) ? ACT_NONE : ACT_REFUSE_UNKNOWN) || a == ACT_REFUSE_FOREIGN;
 }
 
 static bool loop_is_not_fed(enum trigger t, const struct snapshot *s, enum action a)
@@ -122,7 +136,7 @@ static bool nobody_starts_what_is_not_declared(enum trigger t, const struct snap
 
 static bool nobody_asks_for_a_program_that_is_not_there(enum trigger t, const struct snapshot *s, enum action a)
 {
-	return a != ACT_START || s->program_found || t == TRIG_LOOK;
+	return a != ACT_START || s->program_found || own(t);
 }
 
 static bool stop_and_remove_only_end(enum trigger t, const struct snapshot *s, enum action a)
@@ -134,12 +148,12 @@ static bool stop_and_remove_only_end(enum trigger t, const struct snapshot *s, e
 static bool a_look_neither_refuses_nor_delivers(enum trigger t, const struct snapshot *s, enum action a)
 {
 	(void)s;
-	return t != TRIG_LOOK || (!refuses(a) && a != ACT_DELIVER && a != ACT_READY && a != ACT_SETTLE);
+	return !own(t) || (!refuses(a) && a != ACT_DELIVER && a != ACT_READY && a != ACT_SETTLE);
 }
 
 static bool a_look_starts_only_what_a_mark_asks_for(enum trigger t, const struct snapshot *s, enum action a)
 {
-	return t != TRIG_LOOK || a != ACT_START || s->new_eager;
+	return !own(t) || a != ACT_START || s->new_eager;
 }
 
 static bool without_work_a_message_starts_nothing(enum trigger t, const struct snapshot *s, enum action a)
@@ -150,9 +164,22 @@ static bool without_work_a_message_starts_nothing(enum trigger t, const struct s
 static bool only_a_live_session_or_an_ending_is_ended(enum trigger t, const struct snapshot *s, enum action a)
 {
 	if (a == ACT_PARK)
-		return s->session == SESSION_LIVE && (t == TRIG_STOP || s->stopped);
+		return s->session == SESSION_LIVE && (t == TRIG_STOP || s->stopped || (t == TRIG_TICK && s->idle));
 	return a != ACT_END || s->ending == ENDING_OPEN || s->ending == ENDING_OVERDUE ||
 	       (s->session == SESSION_LIVE && (t == TRIG_REMOVE || s->new_eager));
+}
+
+static bool nobody_is_parked_over_a_message(enum trigger t, const struct snapshot *s, enum action a)
+{
+	return a != ACT_PARK || t == TRIG_STOP || s->stopped || (!s->queued && !s->sending && s->ready);
+}
+
+static bool the_idle_are_parked_by_a_tick(enum trigger t, const struct snapshot *s, enum action a)
+{
+	bool quiet = s->session == SESSION_LIVE && s->ending == ENDING_NONE && s->canary == MARK_ARMED && s->ready && s->idle &&
+		     !s->queued && !s->sending && !s->new_eager && !s->foreign;
+
+	return t != TRIG_TICK || !quiet || a == ACT_PARK;
 }
 
 static bool armed_only_where_it_is_wanted(enum trigger t, const struct snapshot *s, enum action a)
@@ -163,7 +190,8 @@ static bool armed_only_where_it_is_wanted(enum trigger t, const struct snapshot 
 
 static bool refused_in_the_order_of_the_spec(enum trigger t, const struct snapshot *s, enum action a)
 {
-	(void)t;
+	if (refuses(a) && a != ACT_REFUSE_FOREIGN && s->foreign && t != TRIG_REMOVE)
+		return false;
 	if (a == ACT_REFUSE_PROGRAM)
 		return s->declared;
 	if (a == ACT_REFUSE_STOPPED)
@@ -179,6 +207,8 @@ static bool refused_in_the_order_of_the_spec(enum trigger t, const struct snapsh
 		(void)state;                                                                       \
 		for_all(law);                                                                      \
 	}
+LAW(foreign_is_not_touched)
+LAW(nobody_is_parked_over_a_message)
 LAW(stopped_stays_down)
 LAW(delivers_only_to_the_living)
 LAW(unknown_is_not_changed)
@@ -192,6 +222,7 @@ LAW(a_look_neither_refuses_nor_delivers)
 LAW(a_look_starts_only_what_a_mark_asks_for)
 LAW(without_work_a_message_starts_nothing)
 LAW(only_a_live_session_or_an_ending_is_ended)
+LAW(the_idle_are_parked_by_a_tick)
 LAW(armed_only_where_it_is_wanted)
 LAW(refused_in_the_order_of_the_spec)
 
@@ -308,6 +339,7 @@ static bool act(struct snapshot *s, enum action a)
 		gone(s);
 		return true;
 	case ACT_NONE:
+	case ACT_REFUSE_FOREIGN:
 	case ACT_REFUSE_UNDECLARED:
 	case ACT_REFUSE_PROGRAM:
 	case ACT_REFUSE_STOPPED:
@@ -322,7 +354,7 @@ static bool act(struct snapshot *s, enum action a)
 /* What is at rest: nothing that has ended is left lying about; what was asked for is so. */
 static bool at_rest(enum trigger t, const struct snapshot *s, enum action last)
 {
-	if (s->session == SESSION_UNKNOWN)
+	if (s->session == SESSION_UNKNOWN || (s->foreign && t != TRIG_REMOVE))
 		return true;
 	if (s->ending != ENDING_NONE || s->canary == MARK_DEAD)
 		return false;
@@ -330,7 +362,7 @@ static bool at_rest(enum trigger t, const struct snapshot *s, enum action last)
 		return s->session == SESSION_ABSENT;
 	if (s->session != SESSION_ABSENT && s->session != SESSION_LIVE)
 		return false;
-	if (refuses(last) || t == TRIG_LOOK)
+	if (refuses(last) || own(t))
 		return true;
 	return t == TRIG_MESSAGE ? !s->queued && !s->sending : s->session == SESSION_LIVE || !s->new_eager;
 }
@@ -359,6 +391,8 @@ static void everything_comes_to_rest_within_sixteen_steps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    TEST(foreign_is_not_touched),
+	    TEST(nobody_is_parked_over_a_message),
 	    TEST(stopped_stays_down),
 	    TEST(delivers_only_to_the_living),
 	    TEST(unknown_is_not_changed),
@@ -372,6 +406,7 @@ int main(void)
 	    TEST(a_look_starts_only_what_a_mark_asks_for),
 	    TEST(without_work_a_message_starts_nothing),
 	    TEST(only_a_live_session_or_an_ending_is_ended),
+	    TEST(the_idle_are_parked_by_a_tick),
 	    TEST(armed_only_where_it_is_wanted),
 	    TEST(refused_in_the_order_of_the_spec),
 	    cmocka_unit_test(every_rule_is_reached_and_nothing_falls_through),

@@ -61,6 +61,9 @@ int tmux_paste(const struct tmux *t, const char *text, size_t len, int64_t deadl
 int tmux_keys(const struct tmux *t, const struct strv *keys, int64_t deadline_ms, struct err *e) NODISCARD;
 /* End the session by a form that no alias of ours matches. A server that is gone is done. */
 int tmux_kill_session(const struct tmux *t, const char *session, int64_t deadline_ms, struct err *e) NODISCARD;
+/* Is the pane's output still piped to its log? If not, it is from now on. ERR_TIMEOUT when the server does not answer. */
+int tmux_heal_pipe(const struct tmux *t, int64_t max_bytes, int keep, int64_t deadline_ms, bool *out_was_lost, struct err *e)
+    NODISCARD;
 /* A question that changes nothing; ERR_TIMEOUT when the server does not answer. */
 int tmux_ping(const struct tmux *t, int64_t deadline_ms, struct err *e) NODISCARD;
 /* How the pane's program ended, when its pane is dead; -1 where it is not known. */

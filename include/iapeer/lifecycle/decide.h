@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include "iapeer/base/err.h"
 
-enum trigger { TRIG_LOOK, TRIG_MESSAGE, TRIG_NEW, TRIG_RUN, TRIG_ATTACH, TRIG_STOP, TRIG_REMOVE, TRIG_COUNT };
+enum trigger { TRIG_LOOK, TRIG_MESSAGE, TRIG_NEW, TRIG_RUN, TRIG_ATTACH, TRIG_STOP, TRIG_REMOVE, TRIG_TICK,
+	       TRIG_COUNT };
 
 enum session_state {
 	SESSION_ABSENT,
@@ -27,6 +28,8 @@ struct snapshot {
 	enum session_state session;
 	enum ending_state ending;
 	enum canary_mark canary;
+	bool foreign;       /* a service manager's job that is not ours has this peer */
+	bool idle;          /* TICK: quiet for as long as the settings say, no client, no turn in progress */
 	bool declared;      /* the runtime is declared by the peer */
 	bool program_found;
 	bool stopped, new_eager;
@@ -39,7 +42,7 @@ struct snapshot {
 
 enum action {
 	ACT_NONE,
-	ACT_REFUSE_UNDECLARED, ACT_REFUSE_PROGRAM, ACT_REFUSE_STOPPED, ACT_REFUSE_CRASH_LOOP, ACT_REFUSE_UNKNOWN,
+	ACT_REFUSE_FOREIGN, ACT_REFUSE_UNDECLARED, ACT_REFUSE_PROGRAM, ACT_REFUSE_STOPPED, ACT_REFUSE_CRASH_LOOP, ACT_REFUSE_UNKNOWN,
 	ACT_FINISH_ENDING, ACT_UNDO_ENDING, ACT_RECORD_DEATH, ACT_REAP_GONE, ACT_FINISH_PANE, ACT_ADOPT, ACT_END_LEFTOVER,
 	ACT_ARM, ACT_SETTLE, ACT_START, ACT_READY, ACT_DELIVER, ACT_END, ACT_PARK,
 	ACTION_COUNT
@@ -48,6 +51,7 @@ enum action {
 struct decision {
 	enum action action;
 	const char *rule;  /* its name: in the journal, in `explain`, in the test */
+	const char *word;  /* for the journal and --json: "reaped-idle" (SPEC 8), else the action's own word */
 };
 struct decision decide(enum trigger trigger, const struct snapshot *s);
 const char *action_word(enum action a);

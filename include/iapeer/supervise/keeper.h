@@ -26,6 +26,9 @@ struct watched {
 	bool dying;           /* seen dead, to be recorded */
 	bool late;            /* dead before we looked */
 	int tries;            /* looks for its exit status */
+	int64_t activity_utc_ms;  /* its newest sign of life, as it was written; 0: not looked at yet */
+	int64_t activity_mono_ms; /* the same in awake time: idle is counted from here */
+	int64_t looked_mono_ms;
 	struct watched *next;
 };
 
@@ -84,7 +87,8 @@ struct keeper {
 	uv_loop_t loop;
 	uv_pipe_t listener;
 	uv_signal_t sigchld, sigterm, sigint, sighup;
-	uv_timer_t work_timer, death_timer, idle_timer, rescan_timer, leave_timer;
+	uv_timer_t work_timer, death_timer, idle_timer, rescan_timer, leave_timer, tick_timer;
+	int64_t tick_mono_ms, tick_utc_ms; /* of the last tick: a jump of the clock between two shows */
 	uv_fs_event_t state_events, log_events;
 	bool log_events_on;
 	struct workq work;
@@ -113,11 +117,17 @@ void keeper_settle_deaths(struct keeper *k);    /* record what is seen dead, now
 /* Before a worker touches it: a death that is about to be seen is recorded first, with the status that only we have. */
 void keeper_check_server(struct keeper *k, const char *identity);
 void keeper_unwatch_all(struct keeper *k);
+int64_t keeper_activity(struct keeper *k, const char *identity); /* as the last tick saw it; 0: not */
 
 /* workers.c */
 void keeper_want(struct keeper *k, const char *identity, enum trigger t, bool boots, int64_t not_before_ms);
 void keeper_run_work(struct keeper *k);
 void keeper_end_workers(struct keeper *k);
+
+/* tick.c */
+void keeper_tick_every(struct keeper *k, int64_t interval_ms);
+/* One tick now. `outcomes` (an array; NULL: not wanted) gets a row for every recorded session. */
+void keeper_tick(struct keeper *k, struct json *outcomes);
 
 /* server.c */
 int keeper_listen(struct keeper *k, struct err *e) NODISCARD;

@@ -1,0 +1,36 @@
+#include "iapeer/lifecycle/activity.h"
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+
+#include "iapeer/base/banned.h"
+
+#define TURN_MS (INT64_C(600) * 1000)
+
+static int64_t touched(const struct layout *l, const char *path)
+{
+	struct fs_info info;
+	struct err e;
+
+	return fs_stat(l->root_fd, path, &info, &e) == 0 && info.exists ? info.mtime_ms : 0;
+}
+
+void activity_look(const struct layout *l, const struct session *s, enum runtime_kind kind, struct activity *out)
+{
+	char log[LAYOUT_PATH], receipts[LAYOUT_PATH];
+	struct proc_info proc;
+	int64_t printed, told;
+	struct err e;
+
+	layout_pane_log(&s->id, log);
+	layout_state(&s->id, "receipts", receipts);
+	printed = touched(l, log);
+	told = touched(l, receipts); /* every receipt is a new name in that folder */
+	*out = (struct activity){.newest_utc_ms = s->woke_at_ms, .attached = session_attached(s)};
+	if (told > out->newest_utc_ms)
+		out->newest_utc_ms = told;
+	if (printed > out->newest_utc_ms)
+		out->newest_utc_ms = printed;
+	if (kind == KIND_SHELL && plat_proc_info(s->pane.pid, &proc, &e) == 0 && proc.state != PROC_GONE)
+		out->in_turn = proc.tty_pgid > 0 && proc.tty_pgid != proc.pgid && clock_utc_ms() - printed < TURN_MS;
+}

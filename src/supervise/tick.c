@@ -1,0 +1,151 @@
+/* The tick (SPEC 8): time is the only thing that no descriptor reports. Everything else is noticed when it happens, so a steady
+ * tick compares two numbers a peer and starts nothing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/log.h"
+#include "iapeer/base/mem.h"
+#include "iapeer/lifecycle/activity.h"
+#include "iapeer/lifecycle/observe.h"
+#include "iapeer/supervise/keeper.h"
+
+#include "iapeer/base/banned.h"
+
+#define JUMP_MS 5000 /* wall clock and awake time part by more than this: a suspend, or somebody set the clock */
+
+/* Wall-clock stamps of files become awake time. A stamp that has not changed keeps its place, however the clock was set; one
+ * that has is newer than our last look, whatever it says. */
+static void look_at_activity(struct watched *w, const struct session *s, enum runtime_kind kind, int64_t now)
+{
+	int64_t age, most = w->looked_mono_ms ? now - w->looked_mono_ms : INT64_MAX;
+	struct activity a;
+
+	activity_look(w->k->layout, s, kind, &a);
+	age = clock_utc_ms() - a.newest_utc_ms;
+	if (age < 0)
+		age = 0;
+	if (a.attached || a.in_turn)
+		w->activity_mono_ms = now;
+	else if (a.newest_utc_ms != w->activity_utc_ms)
+		w->activity_mono_ms = now - (age < most ? age : most);
+	w->activity_utc_ms = a.newest_utc_ms;
+	w->looked_mono_ms = now;
+}
+
+static enum runtime_kind kind_of(const struct layout *l, const char *runtime)
+{
+	struct manifest *m = xcalloc(1, sizeof *m);
+	enum runtime_kind kind = KIND_TUI;
+	struct err e;
+
+	if (manifest_load(l, runtime, m, &e) == 0)
+		kind = m->kind;
+	manifest_done(m);
+	free(m);
+	return kind;
+}
+
+/* Is it idle? Files are looked at only when what we know is old enough to matter. */
+static bool idle_for(struct watched *w, const struct peer_id *id, int64_t now, int64_t idle_ms)
+{
+	struct session s;
+	struct err e;
+
+	if (w->looked_mono_ms && now - w->activity_mono_ms < idle_ms)
+		return false;
+	if (session_load(w->k->layout, id, &s, &e) < 0)
+		return false;
+	look_at_activity(w, &s, kind_of(w->k->layout, id->runtime), now);
+	return now - w->activity_mono_ms >= idle_ms;
+}
+
+static void tell(struct json *outcomes, const char *identity, const char *action, const char *rule)
+{
+	struct json *o = outcomes ? json_push(outcomes, json_object()) : NULL;
+
+	if (!o)
+		return;
+	json_set_str(o, "identity", identity);
+	json_set_str(o, "action", action);
+	json_set_str_opt(o, "rule", rule);
+}
+
+/* A steady peer, in full: only when somebody asked to see it, or when it seems to have been idle for long enough. */
+static void decide_one(struct watched *w, const struct peer_id *id, const struct registry *r, bool idle, struct json *outcomes)
+{
+	struct keeper *k = w->k;
+	struct observe_in in = {.layout = k->layout, .settings = &k->settings, .record = registry_find(r, id->name), .id = *id};
+	struct observation *o;
+	struct decision d;
+	struct err e;
+
+	if (!in.record) {
+		tell(outcomes, w->canary.identity, "unregistered", "");
+		return;
+	}
+	o = xcalloc(1, sizeof *o);
+	if (observe(&in, o, &e) == 0) {
+		o->snap.idle = idle;
+		d = decide(TRIG_TICK, &o->snap);
+		tell(outcomes, w->canary.identity, d.word, d.rule);
+		if (d.action > ACT_REFUSE_UNKNOWN)
+			keeper_want(k, w->canary.identity, TRIG_TICK, false, 0);
+	} else {
+		log_warn("tick", "identity=%s %s", w->canary.identity, e.msg);
+	}
+	free(o);
+}
+
+/* After a suspend or a jump of the clock this tick decides nothing: nobody is parked for a night that nobody was awake for. */
+static bool jumped(struct keeper *k, int64_t now)
+{
+	int64_t utc = clock_utc_ms(), drift = (utc - k->tick_utc_ms) - (now - k->tick_mono_ms);
+	bool first = k->tick_mono_ms == 0;
+
+	k->tick_mono_ms = now;
+	k->tick_utc_ms = utc;
+	if (first || (drift < JUMP_MS && drift > -JUMP_MS))
+		return false;
+	log_info("tick", "the clock moved by %lld ms against awake time: this tick is skipped", (long long)drift);
+	return true;
+}
+
+void keeper_tick(struct keeper *k, struct json *outcomes)
+{
+	AUTO(registry_done) struct registry r = {.n = 0};
+	int64_t now = clock_mono_ms();
+	bool loaded = false;
+	struct err e;
+
+	if (k->leaving || jumped(k, now))
+		return;
+	for (struct watched *w = k->watched; w; w = w->next) {
+		struct peer_id id;
+		bool idle;
+
+		if (w->dying || peer_parse(w->canary.identity, &id, &e) < 0)
+			continue;
+		idle = idle_for(w, &id, now, k->settings.idle_ms);
+		if (!idle && !outcomes)
+			continue;
+		if (!loaded && registry_load(k->layout, &r, &e) < 0) {
+			log_warn("tick", "%s", e.msg);
+			return;
+		}
+		loaded = true;
+		decide_one(w, &id, &r, idle, outcomes);
+	}
+}
+
+static void on_tick(uv_timer_t *t)
+{
+	keeper_tick(t->data, NULL);
+}
+
+void keeper_tick_every(struct keeper *k, int64_t interval_ms)
+{
+	k->tick_mono_ms = clock_mono_ms();
+	k->tick_utc_ms = clock_utc_ms();
+	uv_timer_start(&k->tick_timer, on_tick, (uint64_t)interval_ms, (uint64_t)interval_ms);
+}
