@@ -62,8 +62,8 @@ static bool parse_offset(const char *s, int64_t *out_seconds)
 	*out_seconds = 0;
 	if (strcmp(s, "Z") == 0)
 		return true;
-	if ((*s != '+' && *s != '-') || strlen(s) != 6 || s[3] != ':' || !two_digits(s + 1, &hours) ||
-	    !two_digits(s + 4, &minutes))
+	if ((*s != '+' && *s != '-') || strlen(s) != 6 || s[3] != ':' ||
+	    !two_digits(s + 1, &hours) || !two_digits(s + 4, &minutes))
 		return false;
 	*out_seconds = (int64_t)(*s == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
 	return true;

@@ -63,7 +63,8 @@ static int open_file(int dirfd, const char *path, int *out_fd, int64_t *out_size
 
 	if (fs_place(dirfd, path, &at, e) < 0)
 		return -1;
-	auto_fd int fd = openat(at.fd, at.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	auto_fd int fd =
+	    openat(at.fd, at.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return err_set(e, ERR_NOT_FOUND, errno, "open %s", path);
 	if (fd < 0 && errno == ELOOP)
@@ -110,7 +111,8 @@ int fs_read(int dirfd, const char *path, struct buf *b, struct err *e)
 	return read_some(fd, path, SIZE_MAX, b, e);
 }
 
-int fs_read_at(int dirfd, const char *path, int64_t offset, size_t max, struct buf *b, struct err *e)
+int fs_read_at(int dirfd, const char *path, int64_t offset, size_t max, struct buf *b,
+	       struct err *e)
 {
 	auto_fd int fd = -1;
 	int64_t size;
@@ -255,7 +257,8 @@ int fs_readlink(int dirfd, const char *path, char *out, size_t size, struct err 
 		return -1;
 	n = readlinkat(at.fd, at.name, target, sizeof target);
 	if (n < 0)
-		return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, errno, "read link %s", path);
+		return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, errno,
+			       "read link %s", path);
 	if ((size_t)n >= size || (size_t)n >= sizeof target)
 		return err_set(e, ERR_FAILED, ENAMETOOLONG, "read link %s", path);
 	memcpy(out, target, (size_t)n);

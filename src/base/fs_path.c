@@ -20,7 +20,8 @@ static int failed(const char *path, const char *part, struct err *e)
 	if (errno == ENOENT)
 		return err_set(e, ERR_NOT_FOUND, errno, "open %s", path);
 	if (errno == ELOOP || errno == ENOTDIR)
-		return err_set(e, ERR_REFUSED, 0, "open %s: %s is a link, or no folder", path, part);
+		return err_set(e, ERR_REFUSED, 0, "open %s: %s is a link, or no folder", path,
+			       part);
 	return err_set(e, ERR_FAILED, errno, "open %s", path);
 }
 
@@ -64,7 +65,8 @@ int fs_place(int dirfd, const char *path, struct fs_place *out, struct err *e)
 			return err_set(e, ERR_REFUSED, 0, "open %s: not a path of ours", path);
 		memcpy(part, rest, n);
 		part[n] = '\0';
-		next = openat(at >= 0 ? at : dirfd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		next = openat(at >= 0 ? at : dirfd, part,
+			      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (next < 0)
 			return failed(path, part, e);
 		if (at >= 0)

@@ -16,7 +16,8 @@
 
 #define TEMP_NAME 300
 
-/* Unique among processes and within one; begins with a dot and ends in .tmp, so that nobody takes it for a file. */
+/* Unique among processes and within one; begins with a dot and ends in .tmp, so that nobody takes
+ * it for a file. */
 static void temp_name(const char *name, char out[static TEMP_NAME])
 {
 	static unsigned serial;
@@ -24,20 +25,22 @@ static void temp_name(const char *name, char out[static TEMP_NAME])
 	snprintf(out, TEMP_NAME, ".%.200s.%ld.%u.tmp", name, (long)getpid(), serial++);
 }
 
-/* Make the temporary file. One of a dead process that had our pid may be in the way: the next number then. */
+/* Make the temporary file. One of a dead process that had our pid may be in the way: the next
+ * number then. */
 static int open_temp(const struct fs_place *at, char temp[static TEMP_NAME], mode_t mode)
 {
 	int fd;
 
 	do {
 		temp_name(at->name, temp);
-		fd = openat(at->fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+		fd = openat(at->fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			    mode);
 	} while (fd < 0 && errno == EEXIST);
 	return fd;
 }
 
-static int write_temp(const struct fs_place *at, char temp[static TEMP_NAME], const void *bytes, size_t len, mode_t mode,
-		      bool durable)
+static int write_temp(const struct fs_place *at, char temp[static TEMP_NAME], const void *bytes,
+		      size_t len, mode_t mode, bool durable)
 {
 	auto_fd int fd = -1;
 	struct err ignored;
@@ -67,7 +70,8 @@ static int sync_dir(int fd)
 
 	if (fault)
 		return fault;
-	/* AT_FDCWD: a path without a slash; its folder is ours to open. Some file systems refuse to sync a folder. */
+	/* AT_FDCWD: a path without a slash; its folder is ours to open. Some file systems refuse to
+	 * sync a folder. */
 	auto_fd int own = fd == AT_FDCWD ? open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	if (fsync(own >= 0 ? own : fd) < 0 && errno != EINVAL && errno != EBADF)
 		return errno;
@@ -75,7 +79,8 @@ static int sync_dir(int fd)
 }
 
 /* NOLINTNEXTLINE(readability-function-size): fs_write_atomic() and whether to sync */
-static int put(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode, bool durable, struct err *e)
+static int put(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
+	       bool durable, struct err *e)
 {
 	AUTO(fs_place_done) struct fs_place at = FS_PLACE_INIT;
 	char temp[TEMP_NAME] = "";
@@ -99,19 +104,21 @@ static int put(int dirfd, const char *path, const void *bytes, size_t len, mode_
 	return 0;
 }
 
-int fs_write_atomic(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode, struct err *e)
+int fs_write_atomic(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
+		    struct err *e)
 {
 	return put(dirfd, path, bytes, len, mode, true, e);
 }
 
-int fs_write_soft(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode, struct err *e)
+int fs_write_soft(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
+		  struct err *e)
 {
 	return put(dirfd, path, bytes, len, mode, false, e);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): as fs_publish() */
-static int publish(int dirfd, const char *path, const struct buf *body, mode_t mode, bool durable, bool *out_created,
-		   struct err *e)
+static int publish(int dirfd, const char *path, const struct buf *body, mode_t mode, bool durable,
+		   bool *out_created, struct err *e)
 {
 	AUTO(fs_place_done) struct fs_place at = FS_PLACE_INIT;
 	char temp[TEMP_NAME] = "";
@@ -148,8 +155,8 @@ static struct buf borrowed(const void *bytes, size_t len)
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the shape of fs_write_atomic() and what came of it */
-int fs_publish(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode, bool *out_created,
-	       struct err *e)
+int fs_publish(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
+	       bool *out_created, struct err *e)
 {
 	struct buf b = borrowed(bytes, len);
 
@@ -157,8 +164,8 @@ int fs_publish(int dirfd, const char *path, const void *bytes, size_t len, mode_
 }
 
 /* NOLINTNEXTLINE(readability-function-size): as fs_publish() */
-int fs_publish_soft(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode, bool *out_created,
-		    struct err *e)
+int fs_publish_soft(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
+		    bool *out_created, struct err *e)
 {
 	struct buf b = borrowed(bytes, len);
 
@@ -178,7 +185,8 @@ int fs_rename(int dirfd, const char *from, const char *to, struct err *e)
 	if (!sys)
 		sys = sync_dir(b.fd);
 	if (sys)
-		return err_set(e, sys == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, sys, "move %s to %s", from, to);
+		return err_set(e, sys == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, sys, "move %s to %s",
+			       from, to);
 	return 0;
 }
 

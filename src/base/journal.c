@@ -124,7 +124,8 @@ static int open_append(const struct journal *j, int *out_fd, struct err *e)
 
 	if (fs_place(j->dirfd, j->path, &at, e) < 0)
 		return -1;
-	fd = openat(at.fd, at.name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+	fd = openat(at.fd, at.name,
+		    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 	if (fd < 0)
 		return err_set(e, ERR_FAILED, errno, "open %s", j->path);
 	*out_fd = fd;
@@ -157,7 +158,8 @@ int journal_write(const struct journal *j, const struct logfmt *l, bool durable,
 	buf_chr(&line, '\n');
 	if (open_append(j, &fd, e) < 0 && (make_folder(j, e) < 0 || open_append(j, &fd, e) < 0))
 		return -1;
-	if (j->max_bytes > 0 && fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size + (int64_t)line.len > j->max_bytes) {
+	if (j->max_bytes > 0 && fstat(fd, &st) == 0 && st.st_size > 0 &&
+	    st.st_size + (int64_t)line.len > j->max_bytes) {
 		if (rotate(j, line.len, e) < 0)
 			return -1;
 		close(take_fd(&fd));
@@ -177,7 +179,8 @@ int journal_write(const struct journal *j, const struct logfmt *l, bool durable,
 	return 0;
 }
 
-/* s is behind the backslash and before end: a file may have been cut anywhere. Returns how much was taken. */
+/* s is behind the backslash and before end: a file may have been cut anywhere. Returns how much was
+ * taken. */
 static size_t unescape(const char *s, const char *end, char *out)
 {
 	static const char letters[] = "ntr", meant[] = "\n\t\r";
@@ -193,7 +196,8 @@ static size_t unescape(const char *s, const char *end, char *out)
 	return 1;
 }
 
-/* Copy the value at s (up to end) to out (NULL: pass over it); returns where it ended, NULL when it does not fit. */
+/* Copy the value at s (up to end) to out (NULL: pass over it); returns where it ended, NULL when it
+ * does not fit. */
 static const char *take_value(const char *s, const char *end, char *out, size_t size)
 {
 	bool in_quotes = s < end && *s == '"';
@@ -253,8 +257,8 @@ static bool each_line(const struct buf *b, bool (*fn)(const char *, size_t, void
 	return true;
 }
 
-int journal_each(const struct journal *j, bool (*fn)(const char *line, size_t len, void *arg), void *arg,
-		 struct err *e)
+int journal_each(const struct journal *j, bool (*fn)(const char *line, size_t len, void *arg),
+		 void *arg, struct err *e)
 {
 	char name[600];
 

@@ -37,12 +37,14 @@ static int open_lock(int dirfd, const char *path, int flags, int *out_fd, struct
 		return -1;
 	fd = openat(at.fd, at.name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 	if (fd < 0)
-		return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, errno, "open lock %s", path);
+		return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, errno,
+			       "open lock %s", path);
 	*out_fd = fd;
 	return 0;
 }
 
-/* "4711 deliver\n", written by the holder. What is there may be a former holder's: only for messages. */
+/* "4711 deliver\n", written by the holder. What is there may be a former holder's: only for
+ * messages. */
 static void read_holder(int fd, pid_t *out_pid, char *out_what, size_t size)
 {
 	char text[96] = "";
@@ -72,11 +74,12 @@ static int busy(int fd, const char *path, struct err *e)
 	pid_t pid;
 
 	read_holder(fd, &pid, what, sizeof what);
-	return err_set(e, ERR_TIMEOUT, 0, "%s is held by pid %ld (%s)", base ? base + 1 : path, (long)pid,
-		       what[0] ? what : "?");
+	return err_set(e, ERR_TIMEOUT, 0, "%s is held by pid %ld (%s)", base ? base + 1 : path,
+		       (long)pid, what[0] ? what : "?");
 }
 
-/* flock() has no deadline and we use no signals, so we ask again, at growing distances up to 20 ms. */
+/* flock() has no deadline and we use no signals, so we ask again, at growing distances up to 20 ms.
+ */
 static int wait_for(int fd, const char *path, int64_t deadline_ms, struct err *e)
 {
 	int pause_ms = 1;
@@ -94,7 +97,8 @@ static int wait_for(int fd, const char *path, int64_t deadline_ms, struct err *e
 	return 0;
 }
 
-int lock_take(struct lock *l, int dirfd, const char *path, const char *what, int64_t deadline_ms, struct err *e)
+int lock_take(struct lock *l, int dirfd, const char *path, const char *what, int64_t deadline_ms,
+	      struct err *e)
 {
 	auto_fd int fd = -1;
 	char holder[96];
@@ -102,7 +106,8 @@ int lock_take(struct lock *l, int dirfd, const char *path, const char *what, int
 
 	if (fault)
 		return err_set(e, ERR_FAILED, fault, "lock %s", path);
-	if (open_lock(dirfd, path, O_RDWR | O_CREAT, &fd, e) < 0 || wait_for(fd, path, deadline_ms, e) < 0)
+	if (open_lock(dirfd, path, O_RDWR | O_CREAT, &fd, e) < 0 ||
+	    wait_for(fd, path, deadline_ms, e) < 0)
 		return -1;
 	fault = fault_point("lock.taken");
 	if (fault)
@@ -115,7 +120,8 @@ int lock_take(struct lock *l, int dirfd, const char *path, const char *what, int
 	return 0;
 }
 
-int lock_holder(int dirfd, const char *path, pid_t *out_pid, char *out_what, size_t size, struct err *e)
+int lock_holder(int dirfd, const char *path, pid_t *out_pid, char *out_what, size_t size,
+		struct err *e)
 {
 	auto_fd int fd = -1;
 
@@ -124,7 +130,8 @@ int lock_holder(int dirfd, const char *path, pid_t *out_pid, char *out_what, siz
 		out_what[0] = '\0';
 	if (open_lock(dirfd, path, O_RDONLY, &fd, e) < 0)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
-	/* A shared lock that is refused proves that somebody holds it; one that is granted is given up at once. */
+	/* A shared lock that is refused proves that somebody holds it; one that is granted is given
+	 * up at once. */
 	if (flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
 		return 0;
 	read_holder(fd, out_pid, out_what, size);

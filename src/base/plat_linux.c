@@ -21,7 +21,8 @@
 
 #include "iapeer/base/banned.h"
 
-#ifndef PIDFD_GET_INFO /* Linux 6.13; the exit part 6.15. Debian 12's headers are older than the kernels it meets. */
+#ifndef PIDFD_GET_INFO /* Linux 6.13; the exit part 6.15. Debian 12's headers are older than the   \
+			  kernels it meets. */
 struct pidfd_info {
 	uint64_t mask, cgroupid;
 	uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
@@ -70,10 +71,10 @@ int plat_exit_fd(struct proc_ref ref, int *out_fd, struct err *e)
 	struct proc_info info;
 
 	if (fd < 0)
-		return err_set(e, errno == ESRCH ? ERR_NOT_FOUND : ERR_FAILED, errno, "watch process %ld",
-			       (long)ref.pid);
-	/* The descriptor holds the process that has the pid now; look whether it is the one that is meant. A zombie's
-	 * descriptor is fine: it is readable at once. */
+		return err_set(e, errno == ESRCH ? ERR_NOT_FOUND : ERR_FAILED, errno,
+			       "watch process %ld", (long)ref.pid);
+	/* The descriptor holds the process that has the pid now; look whether it is the one that is
+	 * meant. A zombie's descriptor is fine: it is readable at once. */
 	if (plat_proc_info(ref.pid, &info, e) < 0)
 		return -1;
 	if (info.state == PROC_GONE || (ref.birth && info.birth != ref.birth))
@@ -106,14 +107,16 @@ bool plat_exit_status(struct proc_ref ref, int exit_fd, int *out_status)
 	struct proc_info proc;
 	struct err e;
 
-	/* While it is a zombie, the last field of its stat is its wait status, for the same user. */
+	/* While it is a zombie, the last field of its stat is its wait status, for the same user.
+	 */
 	if (plat_proc_info(ref.pid, &proc, &e) == 0 && proc.state == PROC_ZOMBIE &&
 	    (!ref.birth || proc.birth == ref.birth) && proc.exit_status >= 0) {
 		*out_status = proc.exit_status;
 		return true;
 	}
 	/* Reaped by its parent: only the descriptor knows (Linux >= 6.15). */
-	if (exit_fd >= 0 && ioctl(exit_fd, PIDFD_GET_INFO, &info) == 0 && (info.mask & PIDFD_INFO_EXIT)) {
+	if (exit_fd >= 0 && ioctl(exit_fd, PIDFD_GET_INFO, &info) == 0 &&
+	    (info.mask & PIDFD_INFO_EXIT)) {
 		*out_status = info.exit_code;
 		return true;
 	}
@@ -127,8 +130,8 @@ int plat_signal(struct proc_ref ref, int sig, struct err *e)
 	if (plat_exit_fd(ref, &fd, e) < 0)
 		return -1;
 	if (syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0U) < 0)
-		return err_set(e, errno == ESRCH ? ERR_NOT_FOUND : ERR_FAILED, errno, "signal process %ld",
-			       (long)ref.pid);
+		return err_set(e, errno == ESRCH ? ERR_NOT_FOUND : ERR_FAILED, errno,
+			       "signal process %ld", (long)ref.pid);
 	return 0;
 }
 
@@ -147,7 +150,8 @@ int plat_self_exe(char *out, size_t size, struct err *e)
 	if (n < 0)
 		return err_set(e, ERR_FAILED, errno, "find my own program file");
 	out[n] = '\0';
-	/* The file was replaced since we started: the kernel adds this. What is at the path is the newer build. */
+	/* The file was replaced since we started: the kernel adds this. What is at the path is the
+	 * newer build. */
 	if (str_ends(out, " (deleted)"))
 		out[(size_t)n - strlen(" (deleted)")] = '\0';
 	return 0;
@@ -232,9 +236,11 @@ int plat_watch(const char *path, int *out_fd, struct err *e)
 
 	if (fd < 0)
 		return err_set(e, ERR_FAILED, errno, "watch %s", path);
-	if (inotify_add_watch(fd, path, IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB | IN_DELETE_SELF |
-					    IN_MOVE_SELF) < 0)
-		return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, errno, "watch %s", path);
+	if (inotify_add_watch(fd, path,
+			      IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB |
+				  IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+		return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, errno, "watch %s",
+			       path);
 	*out_fd = take_fd(&fd);
 	return 0;
 }

@@ -14,7 +14,8 @@
 
 #include "iapeer/base/banned.h"
 
-/* Files of the kernel have no size: read until the end, at most what is asked. Returns bytes, -1 with errno. */
+/* Files of the kernel have no size: read until the end, at most what is asked. Returns bytes, -1
+ * with errno. */
 static ssize_t slurp(const char *path, char *out, size_t size)
 {
 	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -60,7 +61,8 @@ static enum proc_state state_of(char c)
 	}
 }
 
-/* Text of /proc/PID/stat. The name is between the first ( and the last ), since a command may hold one. */
+/* Text of /proc/PID/stat. The name is between the first ( and the last ), since a command may hold
+ * one. */
 static bool parse_stat(const char *text, struct proc_info *out)
 {
 	const char *open_paren = strchr(text, '('), *close_paren = strrchr(text, ')');
@@ -69,13 +71,15 @@ static bool parse_stat(const char *text, struct proc_info *out)
 	const char *s;
 	int n = 4;
 
-	if (!open_paren || !close_paren || close_paren < open_paren || close_paren[1] != ' ' || !close_paren[2])
+	if (!open_paren || !close_paren || close_paren < open_paren || close_paren[1] != ' ' ||
+	    !close_paren[2])
 		return false;
 	take_name(open_paren, close_paren, out);
 	out->state = state_of(close_paren[2]);
 	out->sleeping = close_paren[2] == 'S';
 	for (s = close_paren + 3; n <= 52; n++, s = end) {
-		/* Some fields are negative (tpgid); strtoull wraps them and the cast back restores them. */
+		/* Some fields are negative (tpgid); strtoull wraps them and the cast back restores
+		 * them. */
 		field[n] = strtoull(s, &end, 10);
 		if (end == s)
 			break;
@@ -126,7 +130,8 @@ int plat_pids(pid_t **out, size_t *out_n, struct err *e)
 	while ((entry = readdir(d)) != NULL) {
 		int64_t pid;
 
-		if (!isdigit((unsigned char)entry->d_name[0]) || !str_i64(entry->d_name, 1, INT32_MAX, &pid))
+		if (!isdigit((unsigned char)entry->d_name[0]) ||
+		    !str_i64(entry->d_name, 1, INT32_MAX, &pid))
 			continue;
 		if (n == cap) {
 			cap *= 2;
@@ -201,11 +206,13 @@ static void add_cgroup(pid_t pid, struct buf *out)
 	v2 = str_starts(text, "0::") ? text : strstr(text, "\n0::");
 	v1 = strstr(text, ":memory:");
 	if (v1) {
-		snprintf(file, sizeof file, "/sys/fs/cgroup/memory%.*s/memory.oom_control", (int)strcspn(v1 + 8, "\n"), v1 + 8);
+		snprintf(file, sizeof file, "/sys/fs/cgroup/memory%.*s/memory.oom_control",
+			 (int)strcspn(v1 + 8, "\n"), v1 + 8);
 		add_file(out, "cgroup.oom_control", file);
 	} else if (v2) {
 		v2 = strstr(v2, "0::") + 3;
-		snprintf(file, sizeof file, "/sys/fs/cgroup%.*s/memory.events", (int)strcspn(v2, "\n"), v2);
+		snprintf(file, sizeof file, "/sys/fs/cgroup%.*s/memory.events",
+			 (int)strcspn(v2, "\n"), v2);
 		add_file(out, "cgroup.memory.events", file);
 	}
 }
@@ -230,7 +237,9 @@ static void add_kernel_log(struct buf *out)
 			break;
 		line[n] = '\0';
 		line[strcspn(line, "\n")] = '\0';
-		if ((strstr(line, "Out of memory") || strstr(line, "oom-kill") || strstr(line, "oom_reaper")) && found++ < 20)
+		if ((strstr(line, "Out of memory") || strstr(line, "oom-kill") ||
+		     strstr(line, "oom_reaper")) &&
+		    found++ < 20)
 			buf_fmt(out, "kernel: %s\n", line);
 	}
 	if (!found)

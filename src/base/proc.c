@@ -22,7 +22,10 @@ struct child {
 	int exit_fd;
 	int in, out, err; /* our ends; -1: closed */
 };
-#define CHILD_INIT {.exit_fd = -1, .in = -1, .out = -1, .err = -1}
+#define CHILD_INIT                                                                                 \
+	{                                                                                          \
+		.exit_fd = -1, .in = -1, .out = -1, .err = -1                                      \
+	}
 
 static void close_end(int *fd)
 {
@@ -64,8 +67,10 @@ static void attributes(posix_spawnattr_t *attr, short more)
 	sigfillset(&all);
 	posix_spawnattr_init(attr);
 	posix_spawnattr_setsigmask(attr, &none);
-	posix_spawnattr_setsigdefault(attr, &all); /* we ignore SIGPIPE; a program of others must not inherit that */
-	posix_spawnattr_setflags(attr, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | more));
+	posix_spawnattr_setsigdefault(
+	    attr, &all); /* we ignore SIGPIPE; a program of others must not inherit that */
+	posix_spawnattr_setflags(attr,
+				 (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | more));
 }
 
 static int spawn(const struct proc_opts *o, const struct ends *p, pid_t *out_pid)
@@ -95,7 +100,8 @@ static int start(const struct proc_opts *o, struct child *c, struct err *e)
 
 	if (fault)
 		return err_set(e, ERR_FAILED, fault, "start %s", o->file);
-	if ((o->input && plat_pipe(p.in, e) < 0) || plat_pipe(p.out, e) < 0 || plat_pipe(p.err, e) < 0)
+	if ((o->input && plat_pipe(p.in, e) < 0) || plat_pipe(p.out, e) < 0 ||
+	    plat_pipe(p.err, e) < 0)
 		return -1;
 	rc = spawn(o, &p, &c->pid);
 	if (rc) {
@@ -191,7 +197,8 @@ int proc_run(const struct proc_opts *o, struct proc_result *out, struct err *e)
 		if (errno != EINTR)
 			return err_set(e, ERR_FAILED, errno, "wait for %s", o->file);
 	c.pid = 0;
-	/* What it wrote before it ended; a grandchild may hold the pipe for ever, so no waiting for the end. */
+	/* What it wrote before it ended; a grandchild may hold the pipe for ever, so no waiting for
+	 * the end. */
 	drain(&c.out, &out->out);
 	drain(&c.err, &out->err);
 	out->status = status;

@@ -18,11 +18,12 @@ const char *proc_signal_name(int sig)
 	static const struct {
 		int sig;
 		const char *name;
-	} names[] = {{SIGHUP, "SIGHUP"},   {SIGINT, "SIGINT"},   {SIGQUIT, "SIGQUIT"}, {SIGILL, "SIGILL"},
-		     {SIGTRAP, "SIGTRAP"}, {SIGABRT, "SIGABRT"}, {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},
-		     {SIGKILL, "SIGKILL"}, {SIGUSR1, "SIGUSR1"}, {SIGSEGV, "SIGSEGV"}, {SIGUSR2, "SIGUSR2"},
-		     {SIGPIPE, "SIGPIPE"}, {SIGALRM, "SIGALRM"}, {SIGTERM, "SIGTERM"}, {SIGXCPU, "SIGXCPU"},
-		     {SIGXFSZ, "SIGXFSZ"}, {SIGSYS, "SIGSYS"}};
+	} names[] = {{SIGHUP, "SIGHUP"},   {SIGINT, "SIGINT"},   {SIGQUIT, "SIGQUIT"},
+		     {SIGILL, "SIGILL"},   {SIGTRAP, "SIGTRAP"}, {SIGABRT, "SIGABRT"},
+		     {SIGBUS, "SIGBUS"},   {SIGFPE, "SIGFPE"},   {SIGKILL, "SIGKILL"},
+		     {SIGUSR1, "SIGUSR1"}, {SIGSEGV, "SIGSEGV"}, {SIGUSR2, "SIGUSR2"},
+		     {SIGPIPE, "SIGPIPE"}, {SIGALRM, "SIGALRM"}, {SIGTERM, "SIGTERM"},
+		     {SIGXCPU, "SIGXCPU"}, {SIGXFSZ, "SIGXFSZ"}, {SIGSYS, "SIGSYS"}};
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (names[i].sig == sig)
@@ -37,8 +38,8 @@ void proc_status_text(int status, char *out, size_t size)
 	} else if (WIFSIGNALED(status)) {
 		const char *name = proc_signal_name(WTERMSIG(status));
 
-		snprintf(out, size, "killed by signal %d%s%s%s", WTERMSIG(status), name ? " (" : "", name ? name : "",
-			 name ? ")" : "");
+		snprintf(out, size, "killed by signal %d%s%s%s", WTERMSIG(status), name ? " (" : "",
+			 name ? name : "", name ? ")" : "");
 	} else {
 		snprintf(out, size, "wait status %d", status);
 	}
@@ -56,19 +57,24 @@ int proc_find(const char *name, const char *path, char *out, size_t size, struct
 	if (strchr(name, '/')) {
 		if (name[0] != '/' || !runnable(name))
 			return err_set(e, ERR_NOT_FOUND, 0, "program %s not found", name);
-		return str_put(out, size, name) ? 0 : err_set(e, ERR_FAILED, ENAMETOOLONG, "program %s", name);
+		return str_put(out, size, name)
+			   ? 0
+			   : err_set(e, ERR_FAILED, ENAMETOOLONG, "program %s", name);
 	}
 	for (const char *s = path ? path : ""; *s;) {
 		size_t n = strcspn(s, ":");
 		char full[PATH_MAX];
 		int len = snprintf(full, sizeof full, "%.*s/%s", (int)n, s, name);
 
-		/* An empty or relative entry means "where I happen to stand": never for a daemon. */
-		if (s[0] == '/' && len > 0 && (size_t)len < sizeof full && runnable(full) && str_put(out, size, full))
+		/* An empty or relative entry means "where I happen to stand": never for a daemon.
+		 */
+		if (s[0] == '/' && len > 0 && (size_t)len < sizeof full && runnable(full) &&
+		    str_put(out, size, full))
 			return 0;
 		s += n + (s[n] == ':');
 	}
-	return err_set(e, ERR_NOT_FOUND, 0, "program %s not found (PATH %s)", name, path ? path : "");
+	return err_set(e, ERR_NOT_FOUND, 0, "program %s not found (PATH %s)", name,
+		       path ? path : "");
 }
 
 int proc_split(const char *text, struct strv *out, struct err *e)

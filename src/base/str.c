@@ -63,7 +63,8 @@ size_t utf8_decode(const char *s, size_t len, uint32_t *out)
 	static const struct {
 		unsigned char mask, lead;
 		uint32_t min;
-	} forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+	} forms[] = {
+	    {0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
 	unsigned char c;
 
 	if (len == 0)
@@ -165,7 +166,8 @@ void str_shown(struct buf *b, const char *s, size_t len, bool multiline)
 	}
 }
 
-/* Optimal string alignment: an exchange of neighbours counts once, since that is what fingers do. */
+/* Optimal string alignment: an exchange of neighbours counts once, since that is what fingers do.
+ */
 unsigned str_distance(const char *a, const char *b, unsigned limit)
 {
 	enum { MAX = 64 };
@@ -185,7 +187,8 @@ unsigned str_distance(const char *a, const char *b, unsigned limit)
 
 			d = up[j] + 1 < d ? up[j] + 1 : d;
 			d = row[j - 1] + 1 < d ? row[j - 1] + 1 : d;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < d)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    up2[j - 2] + 1 < d)
 				d = up2[j - 2] + 1;
 			row[j] = d;
 		}

@@ -55,8 +55,10 @@ static void add_processes(struct buf *out)
 	free(pids);
 	buf_fmt(out, "processes: %zu, the largest:\n", n_pids);
 	for (size_t i = 0; i < n; i++) {
-		buf_fmt(out, "  %9lld KiB  pid %-8ld ", (long long)(top[i].info.rss_bytes / 1024), (long)top[i].pid);
-		str_shown(out, top[i].info.name, strnlen(top[i].info.name, sizeof top[i].info.name), false);
+		buf_fmt(out, "  %9lld KiB  pid %-8ld ", (long long)(top[i].info.rss_bytes / 1024),
+			(long)top[i].pid);
+		str_shown(out, top[i].info.name, strnlen(top[i].info.name, sizeof top[i].info.name),
+			  false);
 		buf_chr(out, '\n');
 	}
 }
@@ -69,8 +71,9 @@ void evidence_machine(struct buf *out)
 	if (plat_mem_info(&m, &e) < 0)
 		buf_fmt(out, "memory: missing (%s)\n", e.msg);
 	else
-		buf_fmt(out, "memory: total=%lld available=%lld swap_total=%lld swap_free=%lld\n", (long long)m.total,
-			(long long)m.available, (long long)m.swap_total, (long long)m.swap_free);
+		buf_fmt(out, "memory: total=%lld available=%lld swap_total=%lld swap_free=%lld\n",
+			(long long)m.total, (long long)m.available, (long long)m.swap_total,
+			(long long)m.swap_free);
 	plat_evidence(getpid(), out);
 	add_processes(out);
 }

@@ -11,19 +11,26 @@
 
 #include "iapeer/base/banned.h"
 
-/* The name becomes a path, and any server may be watched: what may stand in a file's name, and no more. */
-static int record_path(const char *identity, const char *what, char out[static LAYOUT_PATH], struct err *e)
+/* The name becomes a path, and any server may be watched: what may stand in a file's name, and no
+ * more. */
+static int record_path(const char *identity, const char *what, char out[static LAYOUT_PATH],
+		       struct err *e)
 {
 	size_t n = strlen(identity);
 
 	if (n == 0 || n > 100 || identity[0] == '.' || identity[0] == '-' ||
-	    identity[strspn(identity, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")] != '\0')
-		return err_set(e, ERR_USAGE, 0, "identity %.100s: letters, digits, - _ . only, at most 100", identity);
+	    identity[strspn(identity,
+			    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")] !=
+		'\0')
+		return err_set(e, ERR_USAGE, 0,
+			       "identity %.100s: letters, digits, - _ . only, at most 100",
+			       identity);
 	snprintf(out, LAYOUT_PATH, "%s/%s.%s", LAYOUT_LIFECYCLE, identity, what);
 	return 0;
 }
 
-static int parse_u64(const struct json *j, const char *where, const char *key, uint64_t *out, struct err *e)
+static int parse_u64(const struct json *j, const char *where, const char *key, uint64_t *out,
+		     struct err *e)
 {
 	char text[32] = "";
 	int64_t n;
@@ -42,10 +49,12 @@ static int parse(const char *text, size_t len, const char *where, struct canary 
 	int64_t pid = 0, format = 0;
 
 	*c = (struct canary){.armed_at_ms = 0};
-	if (json_parse(text, len, where, &j, e) < 0 || json_req_i64(j, where, "format", 1, 1000, &format, e) < 0)
+	if (json_parse(text, len, where, &j, e) < 0 ||
+	    json_req_i64(j, where, "format", 1, 1000, &format, e) < 0)
 		return -1;
 	if (format != 1)
-		return err_set(e, ERR_CORRUPT, 0, "%s: format %lld is newer than this build", where, (long long)format);
+		return err_set(e, ERR_CORRUPT, 0, "%s: format %lld is newer than this build", where,
+			       (long long)format);
 	if (json_req_str(j, where, "identity", c->identity, sizeof c->identity, e) < 0 ||
 	    json_req_i64(j, where, "server_pid", 1, INT32_MAX, &pid, e) < 0 ||
 	    parse_u64(j, where, "server_birth", &c->server.birth, e) < 0 ||
@@ -61,7 +70,8 @@ static int parse(const char *text, size_t len, const char *where, struct canary 
 	return 0;
 }
 
-static int load_one(const struct layout *l, const char *identity, const char *what, struct canary *out, struct err *e)
+static int load_one(const struct layout *l, const char *identity, const char *what,
+		    struct canary *out, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	char path[LAYOUT_PATH];
@@ -71,10 +81,11 @@ static int load_one(const struct layout *l, const char *identity, const char *wh
 	return parse(buf_cstr(&b), b.len, path, out, e);
 }
 
-int canary_load(const struct layout *l, const char *identity, enum canary_state *out_state, struct canary *out,
-		struct err *e)
+int canary_load(const struct layout *l, const char *identity, enum canary_state *out_state,
+		struct canary *out, struct err *e)
 {
-	/* Both are there only between the two steps of canary_begin_ending(): then it is an ending. */
+	/* Both are there only between the two steps of canary_begin_ending(): then it is an ending.
+	 */
 	if (load_one(l, identity, "ending", out, e) == 0) {
 		*out_state = CANARY_ENDING;
 		return 0;
@@ -124,7 +135,8 @@ static int save(const struct layout *l, const struct canary *c, const char *what
 	auto_json struct json *j = json_object();
 	char path[LAYOUT_PATH], birth[32];
 
-	if (record_path(c->identity, what, path, e) < 0 || fs_mkdirs(l->root_fd, LAYOUT_LIFECYCLE, e) < 0)
+	if (record_path(c->identity, what, path, e) < 0 ||
+	    fs_mkdirs(l->root_fd, LAYOUT_LIFECYCLE, e) < 0)
 		return -1;
 	snprintf(birth, sizeof birth, "%llu", (unsigned long long)c->server.birth);
 	json_set_i64(j, "format", 1);
@@ -197,8 +209,8 @@ int canary_note_ending(const struct layout *l, const struct canary *c, struct er
 	return drop(l, c->identity, "canary", e);
 }
 
-int canary_begin_ending(const struct layout *l, const char *identity, const char *who, const char *why,
-			int64_t deadline_utc_ms, struct err *e)
+int canary_begin_ending(const struct layout *l, const char *identity, const char *who,
+			const char *why, int64_t deadline_utc_ms, struct err *e)
 {
 	enum canary_state state;
 	struct canary c;
@@ -217,7 +229,8 @@ int canary_begin_ending(const struct layout *l, const char *identity, const char
 
 int canary_finish_ending(const struct layout *l, const char *identity, struct err *e)
 {
-	/* The armed record first: if we are killed in between, an ending is left, never an armed record. */
+	/* The armed record first: if we are killed in between, an ending is left, never an armed
+	 * record. */
 	if (drop(l, identity, "canary", e) < 0)
 		return -1;
 	return drop(l, identity, "ending", e);

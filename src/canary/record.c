@@ -80,7 +80,8 @@ static void find_cause(struct death *d)
 /* The fields that the line and the first line of the evidence share. */
 static void facts(struct logfmt *f, const struct death *d, size_t burst)
 {
-	const char *name = d->observed && WIFSIGNALED(d->status) ? proc_signal_name(WTERMSIG(d->status)) : NULL;
+	const char *name =
+	    d->observed && WIFSIGNALED(d->status) ? proc_signal_name(WTERMSIG(d->status)) : NULL;
 
 	logfmt_raw(f, "identity", d->canary.identity);
 	logfmt_i64(f, "server_pid", d->canary.server.pid);
@@ -101,7 +102,8 @@ static void facts(struct logfmt *f, const struct death *d, size_t burst)
 	logfmt_raw(f, "death_id", d->id);
 }
 
-/* Evidence begins with the identity, the log's lines with the time; both values are bare, so two words change places. */
+/* Evidence begins with the identity, the log's lines with the time; both values are bare, so two
+ * words change places. */
 static void swap_first_two(const char *line, size_t len, struct buf *out)
 {
 	size_t a = strcspn(line, " "), b = a < len ? strcspn(line + a + 1, " ") : 0;
@@ -114,8 +116,9 @@ static void swap_first_two(const char *line, size_t len, struct buf *out)
 	buf_add(out, line + a + 1 + b, len - (a + 1 + b));
 }
 
-static int publish(const struct layout *l, const struct death *d, const struct log_place *at, const struct logfmt *head,
-		   const struct buf *machine, bool durable, bool *out_created, struct err *e)
+static int publish(const struct layout *l, const struct death *d, const struct log_place *at,
+		   const struct logfmt *head, const struct buf *machine, bool durable,
+		   bool *out_created, struct err *e)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(CAP_EVIDENCE);
 	char path[LAYOUT_PATH * 3];
@@ -135,7 +138,8 @@ static int publish(const struct layout *l, const struct death *d, const struct l
 	return fs_publish_soft(at->dirfd, path, buf_cstr(&text), text.len, 0600, out_created, e);
 }
 
-/* Somebody published this death before: what the line says is what the evidence says, not what we know now. */
+/* Somebody published this death before: what the line says is what the evidence says, not what we
+ * know now. */
 static bool take_published(const struct death *d, const struct log_place *at, struct buf *out_head)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(CAP_EVIDENCE);
@@ -144,7 +148,8 @@ static bool take_published(const struct death *d, const struct log_place *at, st
 	size_t skip = strlen("server-death ");
 
 	snprintf(path, sizeof path, "%s/%s.txt", at->deaths, d->id);
-	if (fs_read(at->dirfd, path, &text, &e) < 0 || !str_starts(buf_cstr(&text), "server-death "))
+	if (fs_read(at->dirfd, path, &text, &e) < 0 ||
+	    !str_starts(buf_cstr(&text), "server-death "))
 		return false;
 	buf_cut(out_head, 0);
 	swap_first_two(text.p + skip, strcspn(text.p + skip, "\n"), out_head);
@@ -160,7 +165,8 @@ void canary_recorded_cause(const struct layout *l, const struct canary *c, char 
 	out[0] = '\0';
 	log_place(l, c, &at);
 	death_id(c, d.id, sizeof d.id);
-	if (take_published(&d, &at, &head) && !logfmt_get(buf_cstr(&head), head.len, "cause", out, 32))
+	if (take_published(&d, &at, &head) &&
+	    !logfmt_get(buf_cstr(&head), head.len, "cause", out, 32))
 		out[0] = '\0';
 }
 
@@ -180,7 +186,8 @@ static bool same_death(const char *line, size_t len, void *arg)
 }
 
 /* logfmt for the line: "ts=... ev=server-exit <facts> forensics=<file>". */
-static int write_line(const struct death *d, const struct log_place *at, const struct buf *head, bool durable, struct err *e)
+static int write_line(const struct death *d, const struct log_place *at, const struct buf *head,
+		      bool durable, struct err *e)
 {
 	struct journal j = {.dirfd = at->dirfd, .path = at->exits, .max_bytes = 5 << 20, .keep = 5};
 	auto_logfmt struct logfmt line = {.b = BUF_INIT(8192)};
@@ -196,8 +203,8 @@ static int write_line(const struct death *d, const struct log_place *at, const s
 	return journal_write(&j, &line, durable, e);
 }
 
-static int record_one(const struct layout *l, struct death *d, const struct buf *machine, size_t burst, bool durable,
-		      struct err *e)
+static int record_one(const struct layout *l, struct death *d, const struct buf *machine,
+		      size_t burst, bool durable, struct err *e)
 {
 	auto_logfmt struct logfmt head = {.b = BUF_INIT(0)};
 	struct line_search search = {.id = d->id};
@@ -209,7 +216,8 @@ static int record_one(const struct layout *l, struct death *d, const struct buf 
 	find_cause(d);
 	logfmt_init(&head, clock_utc_ms());
 	facts(&head, d, burst);
-	if (fs_mkdirs(at.dirfd, at.deaths, e) < 0 || publish(l, d, &at, &head, machine, durable, &created, e) < 0)
+	if (fs_mkdirs(at.dirfd, at.deaths, e) < 0 ||
+	    publish(l, d, &at, &head, machine, durable, &created, e) < 0)
 		return -1;
 	if (!created) {
 		struct journal j = {.dirfd = at.dirfd, .path = at.exits, .keep = 5};
@@ -217,7 +225,8 @@ static int record_one(const struct layout *l, struct death *d, const struct buf 
 		if (journal_each(&j, same_death, &search, e) < 0)
 			return -1;
 		if (take_published(d, &at, &head.b))
-			logfmt_get(buf_cstr(&head.b), head.b.len, "cause", d->cause, sizeof d->cause);
+			logfmt_get(buf_cstr(&head.b), head.b.len, "cause", d->cause,
+				   sizeof d->cause);
 	}
 	d->recorded = !search.found;
 	return search.found ? 0 : write_line(d, &at, &head.b, durable, e);
@@ -231,7 +240,8 @@ static bool still_armed(const struct layout *l, const struct canary *c, struct e
 
 	if (canary_load(l, c->identity, &state, &now, e) < 0)
 		return false;
-	return state == CANARY_ARMED && now.server.pid == c->server.pid && now.server.birth == c->server.birth;
+	return state == CANARY_ARMED && now.server.pid == c->server.pid &&
+	       now.server.birth == c->server.birth;
 }
 
 /* The one whose fsync makes the root's log durable for all; those in other logs make their own. */
@@ -239,7 +249,8 @@ static size_t last_armed(const struct layout *l, const struct death *deaths, siz
 {
 	struct err e;
 
-	while (n > 0 && (deaths[n - 1].canary.log_dir[0] || !still_armed(l, &deaths[n - 1].canary, &e)))
+	while (n > 0 &&
+	       (deaths[n - 1].canary.log_dir[0] || !still_armed(l, &deaths[n - 1].canary, &e)))
 		n--;
 	return n;
 }
@@ -258,7 +269,8 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 	int result = 0;
 
 	if (fs_mkdirs(l->root_fd, LAYOUT_LOCKS, e) < 0 ||
-	    lock_take(&lock, l->root_fd, RECORDERS_LOCK, "record a death", clock_mono_ms() + 1000, e) < 0)
+	    lock_take(&lock, l->root_fd, RECORDERS_LOCK, "record a death", clock_mono_ms() + 1000,
+		      e) < 0)
 		return -1;
 	evidence_machine(&machine);
 	size_t last = last_armed(l, deaths, n);
@@ -279,7 +291,8 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 	for (size_t i = 0; i < n; i++) {
 		struct err one = ERR_INIT;
 
-		if (!deaths[i].id[0] || !still_armed(l, &deaths[i].canary, &one) || drop_record(l, &deaths[i].canary, &one) == 0)
+		if (!deaths[i].id[0] || !still_armed(l, &deaths[i].canary, &one) ||
+		    drop_record(l, &deaths[i].canary, &one) == 0)
 			continue;
 		*e = one;
 		result = -1;

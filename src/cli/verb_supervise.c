@@ -30,7 +30,8 @@ static int stop(struct ctx *c, struct err *e)
 	return 0;
 }
 
-/* One tick by the running keeper; where none runs, one is started for it and leaves again by itself. */
+/* One tick by the running keeper; where none runs, one is started for it and leaves again by
+ * itself. */
 static int once(struct ctx *c, struct err *e)
 {
 	AUTO(keeper_close) struct keeper_link link = KEEPER_LINK_INIT;

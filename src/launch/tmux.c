@@ -85,6 +85,7 @@ int tmux_version(const char *bin, int64_t deadline_ms, char *out, size_t size, s
 	char arg0[] = "tmux", arg1[] = "-V";
 	char *argv[] = {arg0, arg1, NULL};
 	struct proc_opts o = {.file = bin, .argv = argv, .deadline_ms = deadline_ms};
+	int major = 0, minor = 0;
 	const char *number;
 
 	if (proc_run(&o, &r, e) < 0)
@@ -92,7 +93,7 @@ int tmux_version(const char *bin, int64_t deadline_ms, char *out, size_t size, s
 	str_cut(out, size, buf_cstr(&r.out));
 	out[strcspn(out, "\n")] = '\0';
 	number = out + strcspn(out, "0123456789");
-	if (*number && strtod(number, NULL) < 3.2)
+	if (sscanf(number, "%d.%d", &major, &minor) >= 1 && (major < 3 || (major == 3 && minor < 2)))
 		return err_set(e, ERR_REFUSED, 0, "%s is %s; 3.2 or later is needed", bin, out);
 	return 0;
 }

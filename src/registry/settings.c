@@ -105,11 +105,7 @@ static int64_t fetch(const struct settings *s, const struct row *row)
 static bool parse_flag(const char *word, int64_t *out)
 {
 	static const char *const words[][2] = {
-	    {"off",   "on"  },
-            {"0",     "1"   },
-            {"false", "true"},
-            {"no",    "yes" }
-        };
+	    {"off", "on"}, {"0", "1"}, {"false", "true"}, {"no", "yes"}};
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		for (int64_t value = 0; value < 2; value++)

@@ -221,8 +221,8 @@ static const char *placeholder(const char *s, const struct manifest_vars *vars, 
 		const char *name, *value;
 	} known[] = {
 	    {"{conversation}", vars->conversation},
-	    {"{workdir}",      vars->workdir     },
-	    {"{peer}",         vars->peer        },
+	    {"{workdir}", vars->workdir},
+	    {"{peer}", vars->peer},
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

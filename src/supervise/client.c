@@ -51,11 +51,14 @@ static int connect_once(const struct layout *l, int *out_fd, struct err *e)
 	if (fd < 0)
 		return err_set(e, ERR_FAILED, errno, "make a socket");
 	if (connect(fd, (const struct sockaddr *)&addr, sizeof addr) < 0)
-		return err_set(e, errno == ENOENT || errno == ECONNREFUSED ? ERR_NOT_FOUND : ERR_FAILED, errno, "reach the keeper");
+		return err_set(
+		    e, errno == ENOENT || errno == ECONNREFUSED ? ERR_NOT_FOUND : ERR_FAILED, errno,
+		    "reach the keeper");
 	if (plat_peer(fd, &uid, &pid, e) < 0)
 		return -1;
 	if (uid != geteuid())
-		return err_set(e, ERR_REFUSED, 0, "the control socket is served by user %ld, not by us", (long)uid);
+		return err_set(e, ERR_REFUSED, 0,
+			       "the control socket is served by user %ld, not by us", (long)uid);
 	*out_fd = take_fd(&fd);
 	return 0;
 }
@@ -63,7 +66,8 @@ static int connect_once(const struct layout *l, int *out_fd, struct err *e)
 /* Start one, and wait until it says that it listens (or ends: another was quicker). */
 static int start_keeper(int64_t deadline_ms, struct err *e)
 {
-	char exe[LAYOUT_PATH], name[] = "iapeer", verb[] = "supervise", demand[] = "--on-demand", ready[] = "--ready-fd=3";
+	char exe[LAYOUT_PATH], name[] = "iapeer", verb[] = "supervise", demand[] = "--on-demand",
+			       ready[] = "--ready-fd=3";
 	char *argv[] = {name, verb, demand, ready, NULL};
 	int ends[2] = {-1, -1};
 	int64_t left;
@@ -123,7 +127,8 @@ static int read_line(int fd, int64_t deadline_ms, struct buf *out, struct err *e
 	}
 }
 
-int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadline_ms, struct json **out_reply, struct err *e)
+int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadline_ms,
+	       struct json **out_reply, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_LINE);
 	auto_json struct json *j = NULL;
@@ -137,7 +142,8 @@ int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadli
 	error = json_get(j, "error");
 	if (error) {
 		text = json_text(json_get(error, "message"));
-		err_set(e, err_from_word(json_text(json_get(error, "code"))), 0, "%s", text ? text : "failed");
+		err_set(e, err_from_word(json_text(json_get(error, "code"))), 0, "%s",
+			text ? text : "failed");
 		text = json_text(json_get(error, "hint"));
 		return text ? err_hint(e, "%s", text) : -1;
 	}
@@ -146,15 +152,16 @@ int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadli
 	return 0;
 }
 
-/* The build that <root>/bin/iapeer names is the one that should keep: an older keeper is asked to hand over to it. */
+/* The build that <root>/bin/iapeer names is the one that should keep: an older keeper is asked to
+ * hand over to it. */
 static bool installed_build(const struct layout *l)
 {
 	char link[LAYOUT_PATH], target[LAYOUT_PATH], self[LAYOUT_PATH];
 	struct err e;
 
 	(void)link;
-	return fs_readlink(l->root_fd, LAYOUT_BINARY, target, sizeof target, &e) == 0 && plat_self_exe(self, sizeof self, &e) == 0 &&
-	       strcmp(target, self) == 0;
+	return fs_readlink(l->root_fd, LAYOUT_BINARY, target, sizeof target, &e) == 0 &&
+	       plat_self_exe(self, sizeof self, &e) == 0 && strcmp(target, self) == 0;
 }
 
 /* 1: it left, connect again. 0: it is fine. */
@@ -173,21 +180,28 @@ static int greet(const struct layout *l, struct keeper_link *k, int64_t deadline
 		return -1;
 	build = json_text(json_get(reply, "build"));
 	if (build && strcmp(build, build_id) != 0 && installed_build(l)) {
-		log_warn("client", "the keeper is build %s, this is %s: it hands over", build, build_id);
+		log_warn("client", "the keeper is build %s, this is %s: it hands over", build,
+			 build_id);
 		json_set_str(leave, "op", "leave");
-		return keeper_ask(k, leave, deadline_ms, &left, e) < 0 && e->code != ERR_NOT_FOUND ? -1 : 1;
+		return keeper_ask(k, leave, deadline_ms, &left, e) < 0 && e->code != ERR_NOT_FOUND
+			   ? -1
+			   : 1;
 	}
 	theirs = json_text(json_get(reply, "settings"));
 	if (settings_load(l, &mine, e) < 0)
 		return -1;
 	settings_text(&mine, text, sizeof text);
 	if (theirs && strcmp(theirs, text) != 0)
-		log_warn("client", "the keeper runs with other settings than this command has: it has [%s], here [%s]", theirs, text);
+		log_warn("client",
+			 "the keeper runs with other settings than this command has: it has [%s], "
+			 "here [%s]",
+			 theirs, text);
 	return 0;
 }
 
 /* 1: not yet, ask again. 0: *out is connected. */
-static int try_connect(const struct layout *l, bool start, int64_t deadline_ms, struct keeper_link *out, struct err *e)
+static int try_connect(const struct layout *l, bool start, int64_t deadline_ms,
+		       struct keeper_link *out, struct err *e)
 {
 	AUTO(keeper_close) struct keeper_link k = KEEPER_LINK_INIT;
 	int rc;
@@ -205,7 +219,8 @@ static int try_connect(const struct layout *l, bool start, int64_t deadline_ms, 
 	return rc;
 }
 
-int keeper_connect(const struct layout *l, bool start, int64_t deadline_ms, struct keeper_link *out, struct err *e)
+int keeper_connect(const struct layout *l, bool start, int64_t deadline_ms, struct keeper_link *out,
+		   struct err *e)
 {
 	struct err why;
 	int rc;
@@ -227,8 +242,10 @@ int keeper_ensure(const struct layout *l, int64_t deadline_ms, struct err *e)
 	return keeper_connect(l, true, deadline_ms, &k, e);
 }
 
-/* Ask until somebody answers: what is asked stands on disk, so a keeper that dies is only a reason to ask the next one. */
-static int ask_on(const struct layout *l, struct json *request, int64_t deadline_ms, struct json **out_reply, struct err *e)
+/* Ask until somebody answers: what is asked stands on disk, so a keeper that dies is only a reason
+ * to ask the next one. */
+static int ask_on(const struct layout *l, struct json *request, int64_t deadline_ms,
+		  struct json **out_reply, struct err *e)
 {
 	for (;;) {
 		AUTO(keeper_close) struct keeper_link k = KEEPER_LINK_INIT;
@@ -248,8 +265,8 @@ static int ask_on(const struct layout *l, struct json *request, int64_t deadline
 }
 
 /* NOLINTNEXTLINE(readability-function-size): who, what, how far, how long, and why not */
-int keeper_deliver(const struct layout *l, const struct peer_id *id, const char *message_id, bool turn, int64_t deadline_ms,
-		   char *out_reason, size_t size, struct err *e)
+int keeper_deliver(const struct layout *l, const struct peer_id *id, const char *message_id,
+		   bool turn, int64_t deadline_ms, char *out_reason, size_t size, struct err *e)
 {
 	auto_json struct json *ask = json_object();
 	auto_json struct json *reply = NULL;
@@ -279,8 +296,8 @@ int keeper_deliver(const struct layout *l, const struct peer_id *id, const char 
 	return err_set(e, ERR_TIMEOUT, 0, "%s", reason ? reason : "not delivered in time");
 }
 
-int keeper_apply(const struct layout *l, const struct peer_id *id, const char *trigger, int64_t deadline_ms, struct json **out_reply,
-		 struct err *e)
+int keeper_apply(const struct layout *l, const struct peer_id *id, const char *trigger,
+		 int64_t deadline_ms, struct json **out_reply, struct err *e)
 {
 	auto_json struct json *ask = json_object();
 	char identity[PEER_IDENTITY_MAX + 1];

@@ -10,8 +10,8 @@
 
 #include "iapeer/base/banned.h"
 
-/* A file of the state folder came, went or changed. Whoever wrote it usually asks by the socket a moment later; if he was killed
- * in between, this is how it is carried out all the same. */
+/* A file of the state folder came, went or changed. Whoever wrote it usually asks by the socket a
+ * moment later; if he was killed in between, this is how it is carried out all the same. */
 static void on_state(uv_fs_event_t *h, const char *name, int events, int status)
 {
 	struct keeper *k = h->data;
@@ -36,7 +36,8 @@ static void on_state(uv_fs_event_t *h, const char *name, int events, int status)
 	peer_identity(&id, identity);
 	if (strcmp(what, "session") == 0)
 		keeper_watch(k, identity);
-	if (strcmp(what, "queue") == 0 || strcmp(what, "new-eager") == 0 || strcmp(what, "stopped") == 0)
+	if (strcmp(what, "queue") == 0 || strcmp(what, "new-eager") == 0 ||
+	    strcmp(what, "stopped") == 0)
 		keeper_look(k, identity, clock_mono_ms() + 50);
 }
 

@@ -14,8 +14,9 @@ static bool is_worker(const struct keeper *k, pid_t pid)
 	return false;
 }
 
-/* libuv waits for its own children one by one and leaves others alone; whatever else died below us (adopted tmux servers, and
- * the programs of a killed one) is ours to collect. Looked at first without reaping, so that its birth can be read. */
+/* libuv waits for its own children one by one and leaves others alone; whatever else died below us
+ * (adopted tmux servers, and the programs of a killed one) is ours to collect. Looked at first
+ * without reaping, so that its birth can be read. */
 void keeper_reap(struct keeper *k)
 {
 	siginfo_t info;
@@ -37,7 +38,8 @@ void keeper_reap(struct keeper *k)
 			proc.birth = 0;
 		if (waitpid(info.si_pid, &status, WNOHANG) != info.si_pid)
 			return;
-		k->ring[k->n_reaped++ % REAPED_RING] = (struct reaped){.ref = {.pid = info.si_pid, .birth = proc.birth}, .status = status};
+		k->ring[k->n_reaped++ % REAPED_RING] = (struct reaped){
+		    .ref = {.pid = info.si_pid, .birth = proc.birth}, .status = status};
 	}
 }
 

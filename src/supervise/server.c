@@ -13,7 +13,7 @@
 
 #include "iapeer/base/banned.h"
 
-#define BACKLOG 128
+#define BACKLOG         128
 #define LONGEST_WAIT_MS (INT64_C(24) * 3600 * 1000)
 
 static void release(uv_handle_t *h)
@@ -99,14 +99,16 @@ static void answer_deliver(struct conn *c, bool done, const char *reason)
 	answer(c, j);
 }
 
-/* Has what this connection waits for happened? The receipt on disk decides, not what we were told. */
+/* Has what this connection waits for happened? The receipt on disk decides, not what we were told.
+ */
 static bool reached(struct conn *c)
 {
 	AUTO(receipt_done) struct receipt r = {.rung = RUNG_NONE};
 	struct peer_id id;
 	struct err e;
 
-	if (peer_parse(c->identity, &id, &e) < 0 || receipt_load(c->k->layout, &id, c->message_id, &r, &e) < 0)
+	if (peer_parse(c->identity, &id, &e) < 0 ||
+	    receipt_load(c->k->layout, &id, c->message_id, &r, &e) < 0)
 		return false;
 	return !c->turn || r.turn_ended || r.status != DELIVERY_DELIVERED;
 }
@@ -115,7 +117,8 @@ void keeper_receipt(struct keeper *k, const char *identity, const char *message_
 {
 	for (struct conn *c = k->conns, *next; c; c = next) {
 		next = c->next;
-		if (c->waits == CONN_DELIVER && strcmp(c->identity, identity) == 0 && strcmp(c->message_id, message_id) == 0 && reached(c))
+		if (c->waits == CONN_DELIVER && strcmp(c->identity, identity) == 0 &&
+		    strcmp(c->message_id, message_id) == 0 && reached(c))
 			answer_deliver(c, true, "");
 	}
 }
@@ -132,7 +135,8 @@ static void answer_apply(struct conn *c, const struct json *reply)
 	answer(c, j);
 }
 
-void keeper_outcome(struct keeper *k, const char *identity, enum trigger t, const struct json *reply, bool final)
+void keeper_outcome(struct keeper *k, const char *identity, enum trigger t,
+		    const struct json *reply, bool final)
 {
 	for (struct conn *c = k->conns, *next; c; c = next) {
 		next = c->next;
@@ -165,7 +169,8 @@ static int take_wait(struct conn *c, const struct json *j, struct err *e)
 	int64_t ms = 60000;
 	struct peer_id id;
 
-	if (json_req_str(j, "request", "identity", c->identity, sizeof c->identity, e) < 0 || peer_parse(c->identity, &id, e) < 0 ||
+	if (json_req_str(j, "request", "identity", c->identity, sizeof c->identity, e) < 0 ||
+	    peer_parse(c->identity, &id, e) < 0 ||
 	    json_opt_i64(j, "request", "timeout_ms", 0, LONGEST_WAIT_MS, &ms, e) < 0)
 		return -1;
 	uv_timer_start(&c->timer, on_wait_over, (uint64_t)ms, 0);
@@ -193,7 +198,8 @@ static int op_apply(struct conn *c, const struct json *j, struct err *e)
 
 	if (json_req_str(j, "request", "trigger", word, sizeof word, e) < 0)
 		return -1;
-	if (!trigger_parse(word, &c->trigger) || c->trigger == TRIG_STOP || c->trigger == TRIG_REMOVE)
+	if (!trigger_parse(word, &c->trigger) || c->trigger == TRIG_STOP ||
+	    c->trigger == TRIG_REMOVE)
 		return err_set(e, ERR_USAGE, 0, "no trigger %s", word);
 	if (take_wait(c, j, e) < 0)
 		return -1;
@@ -237,7 +243,8 @@ static void obey(struct conn *c, const char *line, size_t len)
 	struct err e = ERR_INIT;
 	int rc = -1;
 
-	if (json_parse(line, len, "request", &j, &e) < 0 || json_req_str(j, "request", "op", op, sizeof op, &e) < 0) {
+	if (json_parse(line, len, "request", &j, &e) < 0 ||
+	    json_req_str(j, "request", "op", op, sizeof op, &e) < 0) {
 		refuse(c, ERR_USAGE, e.msg);
 		return;
 	}
@@ -280,7 +287,8 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 		buf_add(&c->in, b->base, (size_t)n);
 	free(b->base);
 	if (n < 0 || c->in.failed) {
-		/* Perhaps he was killed between his writing to disk and his asking: look for what he left, a little later. */
+		/* Perhaps he was killed between his writing to disk and his asking: look for what
+		 * he left, a little later. */
 		uv_timer_start(&c->k->rescan_timer, c->k->rescan_timer.timer_cb, 200, 0);
 		hang_up(c);
 		return;
@@ -313,8 +321,9 @@ static void on_connect(uv_stream_t *server, int status)
 	c->pipe.data = c->timer.data = c;
 	c->next = k->conns;
 	k->conns = c;
-	if (uv_accept(server, (uv_stream_t *)&c->pipe) < 0 || uv_fileno((uv_handle_t *)&c->pipe, &fd) < 0 ||
-	    plat_peer(fd, &uid, &pid, &e) < 0 || uid != geteuid()) {
+	if (uv_accept(server, (uv_stream_t *)&c->pipe) < 0 ||
+	    uv_fileno((uv_handle_t *)&c->pipe, &fd) < 0 || plat_peer(fd, &uid, &pid, &e) < 0 ||
+	    uid != geteuid()) {
 		log_warn("server", "connection of user %ld refused", (long)uid);
 		hang_up(c);
 		return;
@@ -331,7 +340,8 @@ int keeper_listen(struct keeper *k, struct err *e)
 		return -1;
 	/* We hold the keeper's lock: whatever is at that path is a dead one's. */
 	if (unlink(k->socket) < 0 && access(k->socket, F_OK) == 0)
-		return err_set(e, ERR_FAILED, 0, "the control socket %s cannot be replaced", k->socket);
+		return err_set(e, ERR_FAILED, 0, "the control socket %s cannot be replaced",
+			       k->socket);
 	uv_pipe_init(&k->loop, &k->listener, 0);
 	k->listener.data = k;
 	old = umask(0177);
@@ -342,7 +352,8 @@ int keeper_listen(struct keeper *k, struct err *e)
 	return rc < 0 ? err_set(e, ERR_FAILED, -rc, "listen on %s", k->socket) : 0;
 }
 
-/* libuv unlinks the socket when the listener is closed; we still hold the lock then, so it is ours. */
+/* libuv unlinks the socket when the listener is closed; we still hold the lock then, so it is ours.
+ */
 void keeper_hear_no_more(struct keeper *k)
 {
 	if (!uv_is_closing((uv_handle_t *)&k->listener))

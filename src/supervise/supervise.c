@@ -26,15 +26,17 @@
 
 #include "iapeer/base/banned.h"
 
-#define LINGER_MS     2000
-#define WORKERS_MAX   16
-#define LEAVE_MS      500 /* for the last answers to be written */
-#define TAKE_LOCK_MS  15000
+#define LINGER_MS    2000
+#define WORKERS_MAX  16
+#define LEAVE_MS     500 /* for the last answers to be written */
+#define TAKE_LOCK_MS 15000
 
 /* ---- what is there to do ---- */
 
-/* One peer, by files only. A look that finds work asks for a worker, who looks again under the lock. */
-static void look(struct keeper *k, const struct registry *r, const struct peer_id *id, int64_t not_before_ms)
+/* One peer, by files only. A look that finds work asks for a worker, who looks again under the
+ * lock. */
+static void look(struct keeper *k, const struct registry *r, const struct peer_id *id,
+		 int64_t not_before_ms)
 {
 	struct observe_in in = {.layout = k->layout, .settings = &k->settings, .id = *id};
 	struct observation *o;
@@ -56,9 +58,10 @@ static void look(struct keeper *k, const struct registry *r, const struct peer_i
 	work = o->snap.queued || o->snap.sending;
 	d = decide(work ? TRIG_MESSAGE : TRIG_LOOK, &o->snap);
 	/* A head that waits is tried again by its own clock (events.c). */
-	if (d.action > ACT_REFUSE_UNKNOWN && !(d.action >= ACT_SETTLE && keeper_waiting(k, identity)))
-		keeper_want(k, identity, work ? TRIG_MESSAGE : TRIG_LOOK, o->snap.session != SESSION_LIVE,
-			    not_before_ms);
+	if (d.action > ACT_REFUSE_UNKNOWN &&
+	    !(d.action >= ACT_SETTLE && keeper_waiting(k, identity)))
+		keeper_want(k, identity, work ? TRIG_MESSAGE : TRIG_LOOK,
+			    o->snap.session != SESSION_LIVE, not_before_ms);
 	free(o);
 }
 
@@ -145,14 +148,17 @@ static void close_one(uv_handle_t *h, void *arg)
 		uv_close(h, NULL);
 }
 
-/* The last answers are out, or had their time. Objects with owners close themselves; the rest are ours. */
+/* The last answers are out, or had their time. Objects with owners close themselves; the rest are
+ * ours. */
 static void on_leave(uv_timer_t *t)
 {
 	struct keeper *k = t->data;
-	uv_handle_t *own[] = {(uv_handle_t *)&k->sigchld,	(uv_handle_t *)&k->sigterm,    (uv_handle_t *)&k->sigint,
-			      (uv_handle_t *)&k->sighup,	(uv_handle_t *)&k->work_timer, (uv_handle_t *)&k->death_timer,
-			      (uv_handle_t *)&k->idle_timer,	(uv_handle_t *)&k->rescan_timer, (uv_handle_t *)&k->leave_timer,
-			      (uv_handle_t *)&k->tick_timer,	(uv_handle_t *)&k->state_events, (uv_handle_t *)&k->log_events};
+	uv_handle_t *own[] = {(uv_handle_t *)&k->sigchld,      (uv_handle_t *)&k->sigterm,
+			      (uv_handle_t *)&k->sigint,       (uv_handle_t *)&k->sighup,
+			      (uv_handle_t *)&k->work_timer,   (uv_handle_t *)&k->death_timer,
+			      (uv_handle_t *)&k->idle_timer,   (uv_handle_t *)&k->rescan_timer,
+			      (uv_handle_t *)&k->leave_timer,  (uv_handle_t *)&k->tick_timer,
+			      (uv_handle_t *)&k->state_events, (uv_handle_t *)&k->log_events};
 
 	if (k->workers) { /* killed, and about to be reaped */
 		keeper_end_workers(k);
@@ -192,12 +198,15 @@ static void on_signal(uv_signal_t *h, int sig)
 
 static int init_handles(struct keeper *k, struct err *e)
 {
-	uv_timer_t *timers[] = {&k->work_timer, &k->death_timer, &k->idle_timer, &k->rescan_timer, &k->leave_timer,
-				&k->tick_timer};
+	uv_timer_t *timers[] = {&k->work_timer,   &k->death_timer, &k->idle_timer,
+				&k->rescan_timer, &k->leave_timer, &k->tick_timer};
 	struct {
 		uv_signal_t *h;
 		int sig;
-	} signals[] = {{&k->sigchld, SIGCHLD}, {&k->sigterm, SIGTERM}, {&k->sigint, SIGINT}, {&k->sighup, SIGHUP}};
+	} signals[] = {{&k->sigchld, SIGCHLD},
+		       {&k->sigterm, SIGTERM},
+		       {&k->sigint, SIGINT},
+		       {&k->sighup, SIGHUP}};
 	int rc = uv_loop_init(&k->loop);
 
 	if (rc < 0)
@@ -225,7 +234,8 @@ static int open_log(const struct layout *l, struct err *e)
 
 	if (fs_stat(l->root_fd, LAYOUT_KEEPER_LOG, &info, e) < 0)
 		return -1;
-	if (info.exists && info.size > 5 << 20 && fs_rename(l->root_fd, LAYOUT_KEEPER_LOG, LAYOUT_KEEPER_LOG ".1", e) < 0)
+	if (info.exists && info.size > 5 << 20 &&
+	    fs_rename(l->root_fd, LAYOUT_KEEPER_LOG, LAYOUT_KEEPER_LOG ".1", e) < 0)
 		return -1;
 	if (fs_place(l->root_fd, LAYOUT_KEEPER_LOG, &at, e) < 0)
 		return -1;
@@ -258,13 +268,15 @@ static int run(struct keeper *k, const struct supervise_opts *o, struct err *e)
 		return -1;
 	k->work.run_max = WORKERS_MAX;
 	k->work.boot_max = k->settings.boot_parallel;
-	log_info("supervise", "keeper pid=%ld build=%s %s", (long)getpid(), build_id, o->on_demand ? "on demand" : "for good");
+	log_info("supervise", "keeper pid=%ld build=%s %s", (long)getpid(), build_id,
+		 o->on_demand ? "on demand" : "for good");
 	tell_ready(o->ready_fd);
 	keeper_scan(k);
 	keeper_tick_every(k, o->interval_ms ? o->interval_ms : 60000);
 	keeper_consider_leaving(k);
 	uv_run(&k->loop, UV_RUN_DEFAULT);
-	/* Every handle has an owner who closed it; one that is left would be a use after free waiting to happen. */
+	/* Every handle has an owner who closed it; one that is left would be a use after free
+	 * waiting to happen. */
 	assert(uv_loop_close(&k->loop) == 0);
 	log_info("supervise", "left");
 	return 0;
@@ -282,7 +294,8 @@ static void keeper_free(struct keeper **p)
 	free(*p);
 }
 
-static int take_over(const struct layout *l, const struct supervise_opts *o, struct lock *lock, struct err *e)
+static int take_over(const struct layout *l, const struct supervise_opts *o, struct lock *lock,
+		     struct err *e)
 {
 	int64_t until = clock_mono_ms() + (o->replace ? TAKE_LOCK_MS : o->on_demand ? 3000 : 200);
 	int64_t slice_ms = o->replace ? 1000 : 20;
@@ -295,13 +308,15 @@ static int take_over(const struct layout *l, const struct supervise_opts *o, str
 
 		if (o->replace && supervise_stop(l, until, &was, e) < 0)
 			return -1;
-		if (lock_take(lock, l->root_fd, LAYOUT_KEEPER_LOCK, "supervise", clock_mono_ms() + slice_ms, &busy) == 0)
+		if (lock_take(lock, l->root_fd, LAYOUT_KEEPER_LOCK, "supervise",
+			      clock_mono_ms() + slice_ms, &busy) == 0)
 			return 0;
 		if (busy.code != ERR_TIMEOUT) {
 			*e = busy;
 			return -1;
 		}
-		/* Only one on its way out is waited for: whoever started us waits for us, and could ask one that answers. */
+		/* Only one on its way out is waited for: whoever started us waits for us, and could
+		 * ask one that answers. */
 		if (o->on_demand && keeper_connect(l, false, until, &other, &busy) == 0)
 			break;
 	} while (clock_mono_ms() < until);
@@ -319,7 +334,8 @@ int supervise_run(const struct layout *l, const struct supervise_opts *o, struct
 	k->layout = l;
 	k->on_demand = o->on_demand;
 	if (settings_load(l, &k->settings, e) < 0 || fs_mkdirs(l->root_fd, LAYOUT_LOCKS, e) < 0 ||
-	    fs_mkdirs(l->root_fd, LAYOUT_LIFECYCLE, e) < 0 || fs_mkdirs(l->root_fd, LAYOUT_PANE_LOGS, e) < 0 ||
+	    fs_mkdirs(l->root_fd, LAYOUT_LIFECYCLE, e) < 0 ||
+	    fs_mkdirs(l->root_fd, LAYOUT_PANE_LOGS, e) < 0 ||
 	    fs_mkdirs(l->root_fd, "logs/iapeer", e) < 0)
 		return -1;
 	if (take_over(l, o, &lock, e) < 0)
@@ -350,7 +366,8 @@ int supervise_stop(const struct layout *l, int64_t deadline_ms, bool *out_was, s
 	*out_was = true;
 	json_set_str(ask, "op", "leave");
 	/* One that does not listen (yet, or any more) is told by a signal. */
-	if (keeper_connect(l, false, deadline_ms, &link, e) < 0 || keeper_ask(&link, ask, deadline_ms, &reply, e) < 0)
+	if (keeper_connect(l, false, deadline_ms, &link, e) < 0 ||
+	    keeper_ask(&link, ask, deadline_ms, &reply, e) < 0)
 		if (plat_signal(keeper, SIGTERM, e) < 0 && e->code != ERR_NOT_FOUND)
 			return -1;
 	if (!plat_exit_wait(keeper, deadline_ms))

@@ -1,5 +1,5 @@
-/* The tick (SPEC 8): time is the only thing that no descriptor reports. Everything else is noticed when it happens, so a steady
- * tick compares two numbers a peer and starts nothing. */
+/* The tick (SPEC 8): time is the only thing that no descriptor reports. Everything else is noticed
+ * when it happens, so a steady tick compares two numbers a peer and starts nothing. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +12,14 @@
 
 #include "iapeer/base/banned.h"
 
-#define JUMP_MS 5000 /* wall clock and awake time part by more than this: a suspend, or somebody set the clock */
+#define JUMP_MS                                                                                    \
+	5000 /* wall clock and awake time part by more than this: a suspend, or somebody set the   \
+		clock */
 
-/* Wall-clock stamps of files become awake time. A stamp that has not changed keeps its place, however the clock was set; one
- * that has is newer than our last look, whatever it says. */
-static void look_at_activity(struct watched *w, const struct session *s, enum runtime_kind kind, int64_t now)
+/* Wall-clock stamps of files become awake time. A stamp that has not changed keeps its place,
+ * however the clock was set; one that has is newer than our last look, whatever it says. */
+static void look_at_activity(struct watched *w, const struct session *s, enum runtime_kind kind,
+			     int64_t now)
 {
 	int64_t age, most = w->looked_mono_ms ? now - w->looked_mono_ms : INT64_MAX;
 	struct activity a;
@@ -71,11 +74,16 @@ static void tell(struct json *outcomes, const char *identity, const char *action
 	json_set_str_opt(o, "rule", rule);
 }
 
-/* A steady peer, in full: only when somebody asked to see it, or when it seems to have been idle for long enough. */
-static void decide_one(struct watched *w, const struct peer_id *id, const struct registry *r, bool idle, struct json *outcomes)
+/* A steady peer, in full: only when somebody asked to see it, or when it seems to have been idle
+ * for long enough. */
+static void decide_one(struct watched *w, const struct peer_id *id, const struct registry *r,
+		       bool idle, struct json *outcomes)
 {
 	struct keeper *k = w->k;
-	struct observe_in in = {.layout = k->layout, .settings = &k->settings, .record = registry_find(r, id->name), .id = *id};
+	struct observe_in in = {.layout = k->layout,
+				.settings = &k->settings,
+				.record = registry_find(r, id->name),
+				.id = *id};
 	struct observation *o;
 	struct decision d;
 	struct err e;
@@ -97,7 +105,8 @@ static void decide_one(struct watched *w, const struct peer_id *id, const struct
 	free(o);
 }
 
-/* After a suspend or a jump of the clock this tick decides nothing: nobody is parked for a night that nobody was awake for. */
+/* After a suspend or a jump of the clock this tick decides nothing: nobody is parked for a night
+ * that nobody was awake for. */
 static bool jumped(struct keeper *k, int64_t now)
 {
 	int64_t utc = clock_utc_ms(), drift = (utc - k->tick_utc_ms) - (now - k->tick_mono_ms);
@@ -107,7 +116,8 @@ static bool jumped(struct keeper *k, int64_t now)
 	k->tick_utc_ms = utc;
 	if (first || (drift < JUMP_MS && drift > -JUMP_MS))
 		return false;
-	log_info("tick", "the clock moved by %lld ms against awake time: this tick is skipped", (long long)drift);
+	log_info("tick", "the clock moved by %lld ms against awake time: this tick is skipped",
+		 (long long)drift);
 	return true;
 }
 

@@ -40,8 +40,9 @@ static void pane_freed(uv_handle_t *h)
 	free(p);
 }
 
-/* Its hook tells tmux, and tmux ends the server, within milliseconds. With libutempter tmux may have lost the SIGCHLD
- * (step_end.c): one from us makes it look. If the hook is lost all the same, a worker finishes what it should have done. */
+/* Its hook tells tmux, and tmux ends the server, within milliseconds. With libutempter tmux may
+ * have lost the SIGCHLD (step_end.c): one from us makes it look. If the hook is lost all the same,
+ * a worker finishes what it should have done. */
 static void on_pane_exit(uv_poll_t *poll, int status, int events)
 {
 	struct pane_watch *p = poll->data;
@@ -63,8 +64,9 @@ static void watch_pane(struct watched *w)
 	int fd;
 	struct err e;
 
-	if (w->pane || w->dying || peer_parse(w->canary.identity, &id, &e) < 0 || session_load(w->k->layout, &id, &s, &e) < 0 ||
-	    s.server.pid != w->canary.server.pid || plat_exit_fd(s.pane, &fd, &e) < 0)
+	if (w->pane || w->dying || peer_parse(w->canary.identity, &id, &e) < 0 ||
+	    session_load(w->k->layout, &id, &s, &e) < 0 || s.server.pid != w->canary.server.pid ||
+	    plat_exit_fd(s.pane, &fd, &e) < 0)
 		return;
 	p = xcalloc(1, sizeof *p);
 	p->k = w->k;
@@ -165,7 +167,8 @@ void keeper_watch(struct keeper *k, const char *identity)
 	}
 	if (state == CANARY_ENDING)
 		look_at_ending(k, &c);
-	if (w && (w->dying || (state == CANARY_ARMED && w->canary.server.pid == c.server.pid && w->canary.server.birth == c.server.birth))) {
+	if (w && (w->dying || (state == CANARY_ARMED && w->canary.server.pid == c.server.pid &&
+			       w->canary.server.birth == c.server.birth))) {
 		watch_pane(w);
 		return;
 	}
@@ -192,7 +195,8 @@ void keeper_watch_all(struct keeper *k)
 /* Its exact status, from us as its reaper or from the kernel; false: not yet, or never. */
 static bool know_status(struct keeper *k, struct watched *w, struct death *d)
 {
-	d->observed = keeper_reaped(k, w->canary.server, &d->status) || plat_exit_status(w->canary.server, w->fd, &d->status);
+	d->observed = keeper_reaped(k, w->canary.server, &d->status) ||
+		      plat_exit_status(w->canary.server, w->fd, &d->status);
 	return d->observed || w->late || ++w->tries > STATUS_TRIES;
 }
 
@@ -247,7 +251,8 @@ void keeper_settle_deaths(struct keeper *k)
 		log_error("watch", "record a death: %s", e.msg);
 	for (size_t i = 0; i < n; i++) {
 		if (deaths[i].recorded)
-			log_info("watch", "death identity=%s cause=%s", deaths[i].canary.identity, deaths[i].cause);
+			log_info("watch", "death identity=%s cause=%s", deaths[i].canary.identity,
+				 deaths[i].cause);
 		after(k, &deaths[i].canary);
 	}
 	if (more || n == BATCH)

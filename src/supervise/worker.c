@@ -6,8 +6,8 @@
 #include "iapeer/base/build.h"
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
-#include "iapeer/base/log.h"
 #include "iapeer/base/json.h"
+#include "iapeer/base/log.h"
 #include "iapeer/base/str.h"
 #include "iapeer/lifecycle/apply.h"
 #include "iapeer/supervise/supervise.h"
@@ -83,14 +83,17 @@ int supervise_worker(const struct layout *l, const struct worker_args *a, struct
 			      .events = {.ready = on_ready, .receipt = on_receipt}};
 
 	if (strcmp(a->build, build_id) != 0)
-		return err_set(e, ERR_REFUSED, 0, "I am build %s, the keeper is %s", build_id, a->build);
+		return err_set(e, ERR_REFUSED, 0, "I am build %s, the keeper is %s", build_id,
+			       a->build);
 	if (peer_parse(a->identity, &in.id, e) < 0)
 		return -1;
 	if (!trigger_parse(a->trigger, &in.trigger))
 		return err_set(e, ERR_USAGE, 0, "no trigger %s", a->trigger);
-	if (settings_load(l, &settings, e) < 0 || registry_load(l, &r, e) < 0 || apply_peer(&in, &out, e) < 0) {
+	if (settings_load(l, &settings, e) < 0 || registry_load(l, &r, e) < 0 ||
+	    apply_peer(&in, &out, e) < 0) {
 		say_done(&out, e);
-		return 0; /* said where it is heard; the exit status is for workers that could not even say it */
+		return 0; /* said where it is heard; the exit status is for workers that could not
+			     even say it */
 	}
 	say_done(&out, NULL);
 	return 0;

@@ -45,14 +45,16 @@ static enum err_code error_of(const struct json *reply, char *out_reason, size_t
 	return err_from_word(json_text(json_get(error, "code")));
 }
 
-/* Its last line. What is refused stays refused until somebody changes something; what failed is tried again, later each time. */
+/* Its last line. What is refused stays refused until somebody changes something; what failed is
+ * tried again, later each time. */
 static void finished(struct worker *w, const struct json *reply)
 {
 	struct keeper *k = w->k;
 	const char *waiting = json_text(json_get(reply, "waiting"));
 	char reason[256];
 	enum err_code code = error_of(reply, reason, sizeof reason);
-	bool final = code == ERR_REFUSED || code == ERR_STOPPED || code == ERR_USAGE || code == ERR_CORRUPT;
+	bool final =
+	    code == ERR_REFUSED || code == ERR_STOPPED || code == ERR_USAGE || code == ERR_CORRUPT;
 	struct waiting *wait;
 
 	w->done = true;
@@ -62,7 +64,8 @@ static void finished(struct worker *w, const struct json *reply)
 	keeper_outcome(k, w->identity, w->trigger, reply, final);
 	wait = keeper_waiting(k, w->identity);
 	if (wait && !final && (w->trigger == TRIG_MESSAGE || code == ERR_NONE))
-		keeper_want(k, w->identity, TRIG_MESSAGE, code != ERR_NONE, clock_mono_ms() + wait->backoff_ms);
+		keeper_want(k, w->identity, TRIG_MESSAGE, code != ERR_NONE,
+			    clock_mono_ms() + wait->backoff_ms);
 }
 
 static void hear(struct worker *w, const char *line, size_t len)
@@ -73,7 +76,8 @@ static void hear(struct worker *w, const char *line, size_t len)
 	struct err e;
 
 	if (json_parse(line, len, "worker", &j, &e) < 0) {
-		log_warn("workers", "identity=%s said: %.*s", w->identity, (int)(len < 200 ? len : 200), line);
+		log_warn("workers", "identity=%s said: %.*s", w->identity,
+			 (int)(len < 200 ? len : 200), line);
 		return;
 	}
 	arm_deadline(w);
@@ -136,7 +140,8 @@ static void on_deadline(uv_timer_t *t)
 static void arm_deadline(struct worker *w)
 {
 	if (!uv_is_closing((uv_handle_t *)&w->deadline))
-		uv_timer_start(&w->deadline, on_deadline, (uint64_t)(w->k->settings.boot_deadline_ms + GRACE_MS), 0);
+		uv_timer_start(&w->deadline, on_deadline,
+			       (uint64_t)(w->k->settings.boot_deadline_ms + GRACE_MS), 0);
 }
 
 /* Read what it wrote before it ended: its pipe may still hold lines. */
@@ -165,14 +170,16 @@ static void on_exit_worker(uv_process_t *p, int64_t status, int sig)
 			*q = w->next;
 			break;
 		}
-	/* It was killed: so is what it had started and left in its group (a tmux client; servers have left it). */
+	/* It was killed: so is what it had started and left in its group (a tmux client; servers
+	 * have left it). */
 	if (sig != 0 && kill(-p->pid, SIGKILL) < 0 && errno != ESRCH)
 		log_warn("workers", "kill: %s", strerror(errno));
 	work = workq_find(&k->work, w->identity);
 	if (work)
 		workq_ended(&k->work, work);
 	if (!w->done) {
-		log_warn("workers", "identity=%s ended without a word: status=%lld signal=%d", w->identity, (long long)status, sig);
+		log_warn("workers", "identity=%s ended without a word: status=%lld signal=%d",
+			 w->identity, (long long)status, sig);
 		keeper_outcome(k, w->identity, w->trigger, NULL, false);
 		keeper_want(k, w->identity, w->trigger, true, clock_mono_ms() + 100);
 	} else {
@@ -207,9 +214,10 @@ static void start(struct keeper *k, struct work *work, enum trigger trigger)
 	struct worker *w = worker_new(k, work, trigger);
 	char name[] = "iapeer", verb[] = "_apply", by[48], build[64], activity[48];
 	char *argv[] = {name, verb, w->identity, by, build, activity, NULL};
-	uv_stdio_container_t io[3] = {{.flags = UV_IGNORE},
-				      {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&w->out},
-				      {.flags = UV_INHERIT_FD, .data.fd = 2}};
+	uv_stdio_container_t io[3] = {
+	    {.flags = UV_IGNORE},
+	    {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&w->out},
+	    {.flags = UV_INHERIT_FD, .data.fd = 2}};
 	uv_process_options_t o = {.exit_cb = on_exit_worker,
 				  .file = plat_self_again(),
 				  .args = argv,
@@ -220,7 +228,8 @@ static void start(struct keeper *k, struct work *work, enum trigger trigger)
 
 	snprintf(by, sizeof by, "--trigger=%s", trigger_word(trigger));
 	snprintf(build, sizeof build, "--build=%s", build_id);
-	snprintf(activity, sizeof activity, "--activity=%lld", (long long)keeper_activity(k, w->identity));
+	snprintf(activity, sizeof activity, "--activity=%lld",
+		 (long long)keeper_activity(k, w->identity));
 	if (rc == 0)
 		rc = uv_spawn(&k->loop, &w->process, &o);
 	if (rc < 0) {
@@ -239,7 +248,8 @@ static void start(struct keeper *k, struct work *work, enum trigger trigger)
 	k->workers = w;
 	arm_deadline(w);
 	uv_read_start((uv_stream_t *)&w->out, on_alloc, on_read);
-	log_debug("workers", "identity=%s trigger=%s pid=%d", w->identity, trigger_word(trigger), w->process.pid);
+	log_debug("workers", "identity=%s trigger=%s pid=%d", w->identity, trigger_word(trigger),
+		  w->process.pid);
 }
 
 static void on_work(uv_timer_t *t)
@@ -258,7 +268,8 @@ void keeper_run_work(struct keeper *k)
 		char identity[PEER_IDENTITY_MAX + 1];
 
 		str_cut(identity, sizeof identity, w->identity);
-		keeper_check_server(k, identity); /* may ask for more work, which moves the records */
+		keeper_check_server(k,
+				    identity); /* may ask for more work, which moves the records */
 		w = workq_find(&k->work, identity);
 		if (w && !w->running)
 			start(k, w, trigger);
@@ -268,7 +279,8 @@ void keeper_run_work(struct keeper *k)
 		uv_timer_start(&k->work_timer, on_work, (uint64_t)(due > now ? due - now : 0), 0);
 }
 
-void keeper_want(struct keeper *k, const char *identity, enum trigger t, bool boots, int64_t not_before_ms)
+void keeper_want(struct keeper *k, const char *identity, enum trigger t, bool boots,
+		 int64_t not_before_ms)
 {
 	if (k->leaving)
 		return;

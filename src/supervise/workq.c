@@ -23,7 +23,8 @@ struct work *workq_find(struct workq *q, const char *identity)
 	return NULL;
 }
 
-struct work *workq_ask(struct workq *q, const char *identity, enum trigger trigger, bool boots, int64_t not_before_ms)
+struct work *workq_ask(struct workq *q, const char *identity, enum trigger trigger, bool boots,
+		       int64_t not_before_ms)
 {
 	struct work *w = workq_find(q, identity);
 
@@ -51,7 +52,8 @@ struct work *workq_ask(struct workq *q, const char *identity, enum trigger trigg
 /* What was asked for by a person first; a delivery does all that a look would. */
 static enum trigger choose(unsigned pending)
 {
-	static const enum trigger order[] = {TRIG_RUN, TRIG_NEW, TRIG_ATTACH, TRIG_MESSAGE, TRIG_TICK, TRIG_LOOK};
+	static const enum trigger order[] = {TRIG_RUN,     TRIG_NEW,  TRIG_ATTACH,
+					     TRIG_MESSAGE, TRIG_TICK, TRIG_LOOK};
 
 	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
 		if (pending & (1U << order[i]))
@@ -73,7 +75,8 @@ struct work *workq_next(struct workq *q, int64_t now_ms, enum trigger *out_trigg
 	for (size_t i = 0; i < q->n; i++) {
 		struct work *w = &q->v[i];
 
-		if (!w->pending || w->running || w->not_before_ms > now_ms || (w->boots && booting >= q->boot_max))
+		if (!w->pending || w->running || w->not_before_ms > now_ms ||
+		    (w->boots && booting >= q->boot_max))
 			continue;
 		if (!best || w->order < best->order)
 			best = w;
@@ -118,7 +121,8 @@ int64_t workq_due_ms(const struct workq *q, int64_t now_ms)
 	for (size_t i = 0; i < q->n; i++) {
 		const struct work *w = &q->v[i];
 
-		if (w->pending && !w->running && w->not_before_ms > now_ms && (due < 0 || w->not_before_ms < due))
+		if (w->pending && !w->running && w->not_before_ms > now_ms &&
+		    (due < 0 || w->not_before_ms < due))
 			due = w->not_before_ms;
 	}
 	return due;

@@ -252,15 +252,8 @@ static void a_part_of_a_file_is_read_from_either_end(void **state)
 		int64_t offset;
 		size_t max;
 		const char *text;
-	} rows[] = {
-	    {0,   3,  "012"},
-            {7,   99, "789"},
-            {-4,  2,  "67" },
-            {-99, 2,  "01" },
-	    {10,  5,  ""   },
-            {99,  5,  ""   },
-            {3,   0,  ""   }
-        };
+	} rows[] = {{0, 3, "012"}, {7, 99, "789"}, {-4, 2, "67"}, {-99, 2, "01"},
+		    {10, 5, ""},   {99, 5, ""},    {3, 0, ""}};
 	struct err e = ERR_INIT;
 
 	(void)state;

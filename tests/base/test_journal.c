@@ -82,24 +82,24 @@ static void a_value_is_quoted_exactly_when_it_must_be(void **state)
 	static const struct {
 		const char *value, *text;
 	} rows[] = {
-	    {"plain",          "k=plain"             },
-	    {"a,b;c:d/e'f[g]", "k=a,b;c:d/e'f[g]"    },
-	    {"ü漢😀",      "k=ü漢😀"         },
-	    {"-5",             "k=-5"                },
-	    {"",               "k=\"\""              },
-	    {" ",              "k=\" \""             },
-	    {"two words",      "k=\"two words\""     },
-	    {"a=b",            "k=\"a=b\""           },
-	    {"say \"hi\"",     "k=\"say \\\"hi\\\"\""},
-	    {"\"",             "k=\"\\\"\""          },
-	    {"back\\slash",    "k=\"back\\\\slash\"" },
-	    {"trailing\\",     "k=\"trailing\\\\\""  },
-	    {"a\nb",           "k=\"a\\nb\""         },
-	    {"a\tb\rc",        "k=\"a\\tb\\rc\""     },
-	    {"\x1b[31m",       "k=\"\\x1b[31m\""     },
-	    {"\x01\x7f",       "k=\"\\x01\\x7f\""    },
-	    {"\\n",            "k=\"\\\\n\""         },
-	    {"ts=forged n=1",  "k=\"ts=forged n=1\"" },
+	    {"plain", "k=plain"},
+	    {"a,b;c:d/e'f[g]", "k=a,b;c:d/e'f[g]"},
+	    {"ü漢😀", "k=ü漢😀"},
+	    {"-5", "k=-5"},
+	    {"", "k=\"\""},
+	    {" ", "k=\" \""},
+	    {"two words", "k=\"two words\""},
+	    {"a=b", "k=\"a=b\""},
+	    {"say \"hi\"", "k=\"say \\\"hi\\\"\""},
+	    {"\"", "k=\"\\\"\""},
+	    {"back\\slash", "k=\"back\\\\slash\""},
+	    {"trailing\\", "k=\"trailing\\\\\""},
+	    {"a\nb", "k=\"a\\nb\""},
+	    {"a\tb\rc", "k=\"a\\tb\\rc\""},
+	    {"\x1b[31m", "k=\"\\x1b[31m\""},
+	    {"\x01\x7f", "k=\"\\x01\\x7f\""},
+	    {"\\n", "k=\"\\\\n\""},
+	    {"ts=forged n=1", "k=\"ts=forged n=1\""},
 	};
 
 	(void)state;
@@ -129,18 +129,8 @@ static void a_field_is_found_only_under_its_own_name(void **state)
 	static const char line[] = "ts=1 a=\"b=2 c=3\" bb=4 b= c=\"\" d=\"x\\\"y\" e=last";
 	static const struct {
 		const char *key, *value; /* NULL: not there */
-	} rows[] = {
-	    {"ts",  "1"      },
-            {"a",   "b=2 c=3"},
-            {"bb",  "4"      },
-            {"b",   ""       },
-            {"c",   ""       },
-	    {"d",   "x\"y"   },
-            {"e",   "last"   },
-            {"las", NULL     },
-            {"s",   NULL     },
-            {"",    NULL     }
-        };
+	} rows[] = {{"ts", "1"},   {"a", "b=2 c=3"}, {"bb", "4"},   {"b", ""},   {"c", ""},
+		    {"d", "x\"y"}, {"e", "last"},    {"las", NULL}, {"s", NULL}, {"", NULL}};
 	char out[32];
 
 	(void)state;

@@ -330,31 +330,31 @@ static void words_are_split_as_a_shell_splits_them(void **state)
 	static const struct {
 		const char *text, *words; /* each in <>; NULL: refused */
 	} rows[] = {
-	    {"",			 ""			},
-	    {"  \t\n",                   ""                        },
-	    {"a b",		      "<a><b>"                  },
-	    {"  a   b  ",                "<a><b>"                  },
-	    {"a\tb\nc",                  "<a><b><c>"               },
-	    {"\"two words\" x",          "<two words><x>"          },
-	    {"'two words' x",            "<two words><x>"          },
-	    {"'' \"\"",                  "<><>"                    },
-	    {"a\"b c\"d",                "<ab cd>"                 },
-	    {"a'b c'd",                  "<ab cd>"                 },
-	    {"'a\\b'",                   "<a\\b>"                  },
-	    {"\"a\\\"b\"",               "<a\"b>"                  },
-	    {"\"a\\\\b\"",               "<a\\b>"                  },
-	    {"\"a\\nb\"",                "<a\\nb>"                 },
-	    {"a\\ b",                    "<a b>"                   },
-	    {"\\\"",		     "<\">"                    },
-	    {"\\'",		      "<'>"                     },
-	    {"'it'\\''s'",               "<it's>"                  },
-	    {"$HOME `id` *",             "<$HOME><`id`><*>"        },
+	    {"", ""},
+	    {"  \t\n", ""},
+	    {"a b", "<a><b>"},
+	    {"  a   b  ", "<a><b>"},
+	    {"a\tb\nc", "<a><b><c>"},
+	    {"\"two words\" x", "<two words><x>"},
+	    {"'two words' x", "<two words><x>"},
+	    {"'' \"\"", "<><>"},
+	    {"a\"b c\"d", "<ab cd>"},
+	    {"a'b c'd", "<ab cd>"},
+	    {"'a\\b'", "<a\\b>"},
+	    {"\"a\\\"b\"", "<a\"b>"},
+	    {"\"a\\\\b\"", "<a\\b>"},
+	    {"\"a\\nb\"", "<a\\nb>"},
+	    {"a\\ b", "<a b>"},
+	    {"\\\"", "<\">"},
+	    {"\\'", "<'>"},
+	    {"'it'\\''s'", "<it's>"},
+	    {"$HOME `id` *", "<$HOME><`id`><*>"},
 	    {"--model x --flag=\"a b\"", "<--model><x><--flag=a b>"},
-	    {"ü '漢 字'",             "<ü><漢 字>"           },
-	    {"a # b",                    "<a><#><b>"               },
-	    {"\"open",                   NULL                      },
-	    {"'open",                    NULL                      },
-	    {"a 'b\"",                   NULL                      },
+	    {"ü '漢 字'", "<ü><漢 字>"},
+	    {"a # b", "<a><#><b>"},
+	    {"\"open", NULL},
+	    {"'open", NULL},
+	    {"a 'b\"", NULL},
 	};
 
 	(void)state;
@@ -378,13 +378,11 @@ static void an_end_is_told_in_words(void **state)
 {
 	static const struct {
 		const char *script, *text;
-	} rows[] = {
-	    {"exit 0",        "exit 0"                       },
-	    {"exit 3",        "exit 3"                       },
-	    {"kill -KILL $$", "killed by signal 9 (SIGKILL)" },
-	    {"kill -TERM $$", "killed by signal 15 (SIGTERM)"},
-	    {"kill -HUP $$",  "killed by signal 1 (SIGHUP)"  }
-        };
+	} rows[] = {{"exit 0", "exit 0"},
+		    {"exit 3", "exit 3"},
+		    {"kill -KILL $$", "killed by signal 9 (SIGKILL)"},
+		    {"kill -TERM $$", "killed by signal 15 (SIGTERM)"},
+		    {"kill -HUP $$", "killed by signal 1 (SIGHUP)"}};
 	char text[64];
 
 	(void)state;

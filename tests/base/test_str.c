@@ -36,14 +36,8 @@ static void a_cut_never_splits_a_character(void **state)
 		size_t size;
 		const char *out;
 	} rows[] = {
-	    {"abc",   4, "abc" },
-            {"abcd",  4, "abc" },
-            {"aü",   4, "aü" },
-            {"aü",   3, "a"   },
-	    {"😀",  4, ""    },
-            {"😀",  5, "😀"},
-            {"ab漢", 5, "ab"  },
-            {"x",     1, ""    },
+	    {"abc", 4, "abc"}, {"abcd", 4, "abc"}, {"aü", 4, "aü"},   {"aü", 3, "a"},
+	    {"😀", 4, ""},      {"😀", 5, "😀"},      {"ab漢", 5, "ab"}, {"x", 1, ""},
 	};
 
 	(void)state;
@@ -71,23 +65,23 @@ static void a_number_is_whole_and_in_range_or_none(void **state)
 		bool ok;
 		int64_t value;
 	} rows[] = {
-	    {"0",		    0,         9,         true,  0        },
-	    {"-7",		   -9,        9,         true,  -7       },
-	    {"9223372036854775807",  0,         INT64_MAX, true,  INT64_MAX},
-	    {"-9223372036854775808", INT64_MIN, 0,         true,  INT64_MIN},
-	    {"007",                  0,         9,         true,  7        },
-	    {"9223372036854775808",  INT64_MIN, INT64_MAX, false, 0        },
-	    {"10",		   0,         9,         false, 0        },
-	    {"-1",		   0,         9,         false, 0        },
-	    {"",		     0,         9,         false, 0        },
-	    {" 1",		   0,         9,         false, 0        },
-	    {"1 ",		   0,         9,         false, 0        },
-	    {"+1",		   0,         9,         false, 0        },
-	    {"1.0",                  0,         9,         false, 0        },
-	    {"0x1",                  0,         9,         false, 0        },
-	    {"1e1",                  0,         99,        false, 0        },
-	    {"-",		    -9,        9,         false, 0        },
-	    {"--1",                  -9,        9,         false, 0        },
+	    {"0", 0, 9, true, 0},
+	    {"-7", -9, 9, true, -7},
+	    {"9223372036854775807", 0, INT64_MAX, true, INT64_MAX},
+	    {"-9223372036854775808", INT64_MIN, 0, true, INT64_MIN},
+	    {"007", 0, 9, true, 7},
+	    {"9223372036854775808", INT64_MIN, INT64_MAX, false, 0},
+	    {"10", 0, 9, false, 0},
+	    {"-1", 0, 9, false, 0},
+	    {"", 0, 9, false, 0},
+	    {" 1", 0, 9, false, 0},
+	    {"1 ", 0, 9, false, 0},
+	    {"+1", 0, 9, false, 0},
+	    {"1.0", 0, 9, false, 0},
+	    {"0x1", 0, 9, false, 0},
+	    {"1e1", 0, 99, false, 0},
+	    {"-", -9, 9, false, 0},
+	    {"--1", -9, 9, false, 0},
 	};
 
 	(void)state;
@@ -107,28 +101,28 @@ static void invalid_utf8_is_told_from_valid(void **state)
 		size_t len;
 		bool ok;
 	} rows[] = {
-	    {"",		     0, true },
-	    {"abc",                  3, true },
-	    {"a\0b",                 3, true },
-	    {"\xc2\x80",             2, true },
-	    {"\xdf\xbf",             2, true },
-	    {"\xe0\xa0\x80",         3, true },
-	    {"\xed\x9f\xbf",         3, true },
-	    {"\xee\x80\x80",         3, true },
-	    {"\xf0\x90\x80\x80",     4, true },
-	    {"\xf4\x8f\xbf\xbf",     4, true },
-	    {"\x80",                 1, false},
-	    {"\xc0\x80",             2, false},
-	    {"\xc1\xbf",             2, false},
-	    {"\xe0\x9f\xbf",         3, false},
-	    {"\xed\xa0\x80",         3, false},
-	    {"\xf0\x8f\xbf\xbf",     4, false},
-	    {"\xf4\x90\x80\x80",     4, false},
+	    {"", 0, true},
+	    {"abc", 3, true},
+	    {"a\0b", 3, true},
+	    {"\xc2\x80", 2, true},
+	    {"\xdf\xbf", 2, true},
+	    {"\xe0\xa0\x80", 3, true},
+	    {"\xed\x9f\xbf", 3, true},
+	    {"\xee\x80\x80", 3, true},
+	    {"\xf0\x90\x80\x80", 4, true},
+	    {"\xf4\x8f\xbf\xbf", 4, true},
+	    {"\x80", 1, false},
+	    {"\xc0\x80", 2, false},
+	    {"\xc1\xbf", 2, false},
+	    {"\xe0\x9f\xbf", 3, false},
+	    {"\xed\xa0\x80", 3, false},
+	    {"\xf0\x8f\xbf\xbf", 4, false},
+	    {"\xf4\x90\x80\x80", 4, false},
 	    {"\xf8\x88\x80\x80\x80", 5, false},
-	    {"\xff",                 1, false},
-	    {"\xc3",                 1, false},
-	    {"\xe6\xbc",             2, false},
-	    {"\xc3(",                2, false},
+	    {"\xff", 1, false},
+	    {"\xc3", 1, false},
+	    {"\xe6\xbc", 2, false},
+	    {"\xc3(", 2, false},
 	};
 
 	(void)state;
@@ -162,15 +156,16 @@ static void what_is_shown_cannot_drive_a_terminal(void **state)
 		bool multiline;
 		const char *out;
 	} rows[] = {
-	    {"plain ü",        false, "plain ü"          },
-	    {"\x1b[31m",        false, "\\x1b[31m"         },
-	    {"a\nb\tc\r",       false, "a\\x0ab\\x09c\\x0d"},
-	    {"a\nb\tc\r",       true,  "a\nb\tc\\x0d"      },
-	    {"\x7f",            true,  "\\x7f"             },
+	    {"plain ü", false, "plain ü"},
+	    {"\x1b[31m", false, "\\x1b[31m"},
+	    {"a\nb\tc\r", false, "a\\x0ab\\x09c\\x0d"},
+	    {"a\nb\tc\r", true, "a\nb\tc\\x0d"},
+	    {"\x7f", true, "\\x7f"},
 	    {"\xc2\x9b"
-	     "2J", true,  "\\x9b2J"           },
-	    {"\xff",            true,  "\\xff"             },
-	    {"\xc2\xa0",        false, "\xc2\xa0"          },
+	     "2J",
+	     true, "\\x9b2J"},
+	    {"\xff", true, "\\xff"},
+	    {"\xc2\xa0", false, "\xc2\xa0"},
 	};
 
 	(void)state;
@@ -188,15 +183,9 @@ static void distance_counts_edits_up_to_its_limit(void **state)
 		const char *a, *b;
 		unsigned limit, d;
 	} rows[] = {
-	    {"",       "",        3, 0},
-            {"abc",    "abc",     3, 0},
-            {"abc",    "abd",     3, 1},
-	    {"abc",    "ab",      3, 1},
-            {"abc",    "acb",     3, 1},
-            {"kitten", "sitting", 3, 3},
-	    {"abc",    "xyz",     2, 3},
-            {"",       "abcd",    3, 4},
-            {"a",      "b",       0, 1},
+	    {"", "", 3, 0},       {"abc", "abc", 3, 0}, {"abc", "abd", 3, 1},
+	    {"abc", "ab", 3, 1},  {"abc", "acb", 3, 1}, {"kitten", "sitting", 3, 3},
+	    {"abc", "xyz", 2, 3}, {"", "abcd", 3, 4},   {"a", "b", 0, 1},
 	};
 	char huge[300];
 

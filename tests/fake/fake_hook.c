@@ -1,5 +1,5 @@
-/* Stands in for the binary where tmux calls it: _hook and _panelog, with the arguments of src/launch/tmux.c. Tests link
- * <root>/bin/iapeer to it while $IAPEER_BIN names nothing. */
+/* Stands in for the binary where tmux calls it: _hook and _panelog, with the arguments of
+ * src/launch/tmux.c. Tests link <root>/bin/iapeer to it while $IAPEER_BIN names nothing. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,8 @@ static int run(char **argv, struct err *e)
 	if (layout_open(&l, false, e) < 0 || peer_parse(argv[2], &id, e) < 0)
 		return -1;
 	if (strcmp(argv[1], "_panelog") == 0)
-		return panelog_run(&l, &id, number(argv, "--max-bytes", 0), (int)number(argv, "--keep", 1), e);
+		return panelog_run(&l, &id, number(argv, "--max-bytes", 0),
+				   (int)number(argv, "--keep", 1), e);
 	struct hook_facts h = {.pane = option(argv, "--pane"),
 			       .pane_pid = (pid_t)number(argv, "--pid", 0),
 			       .server_pid = (pid_t)number(argv, "--server", 0),

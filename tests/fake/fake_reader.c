@@ -1,5 +1,6 @@
-/* A program that edits a line itself: raw terminal, bracketed paste, and every byte that it was given is kept in "raw" in its
- * folder. What was submitted with Enter goes to "got.1", "got.2" ... */
+/* A program that edits a line itself: raw terminal, bracketed paste, and every byte that it was
+ * given is kept in "raw" in its folder. What was submitted with Enter goes to "got.1", "got.2" ...
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

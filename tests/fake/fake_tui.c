@@ -324,19 +324,19 @@ static const struct option_row {
 	enum { NUMBER, WORD, FLAG, LIST } type;
 	size_t offset;
 } option_rows[] = {
-    {"--delay-ms",      NUMBER, offsetof(struct opts, delay_ms)     },
+    {"--delay-ms", NUMBER, offsetof(struct opts, delay_ms)},
     {"--swallow-enter", NUMBER, offsetof(struct opts, swallow_enter)},
-    {"--busy-ms",       NUMBER, offsetof(struct opts, busy_ms)      },
-    {"--die-after",     NUMBER, offsetof(struct opts, die_after)    },
-    {"--die-at-boot",   NUMBER, offsetof(struct opts, die_at_boot)  },
-    {"--draft",         WORD,   offsetof(struct opts, draft)        },
-    {"--ghost",         WORD,   offsetof(struct opts, ghost)        },
-    {"--record",        WORD,   offsetof(struct opts, record)       },
-    {"--raw",           WORD,   offsetof(struct opts, raw)          },
-    {"--die-how",       WORD,   offsetof(struct opts, die_how)      },
-    {"--no-echo",       FLAG,   offsetof(struct opts, no_echo)      },
-    {"--ignore-hup",    FLAG,   offsetof(struct opts, ignore_hup)   },
-    {"--dialog",        LIST,   offsetof(struct opts, dialogs)      },
+    {"--busy-ms", NUMBER, offsetof(struct opts, busy_ms)},
+    {"--die-after", NUMBER, offsetof(struct opts, die_after)},
+    {"--die-at-boot", NUMBER, offsetof(struct opts, die_at_boot)},
+    {"--draft", WORD, offsetof(struct opts, draft)},
+    {"--ghost", WORD, offsetof(struct opts, ghost)},
+    {"--record", WORD, offsetof(struct opts, record)},
+    {"--raw", WORD, offsetof(struct opts, raw)},
+    {"--die-how", WORD, offsetof(struct opts, die_how)},
+    {"--no-echo", FLAG, offsetof(struct opts, no_echo)},
+    {"--ignore-hup", FLAG, offsetof(struct opts, ignore_hup)},
+    {"--dialog", LIST, offsetof(struct opts, dialogs)},
 };
 
 static bool set_option(struct opts *o, const struct option_row *row, const char *value)

@@ -177,7 +177,7 @@ static bool nobody_is_parked_over_a_message(enum trigger t, const struct snapsho
 static bool the_idle_are_parked_by_a_tick(enum trigger t, const struct snapshot *s, enum action a)
 {
 	bool quiet = s->session == SESSION_LIVE && s->ending == ENDING_NONE && s->canary == MARK_ARMED && s->ready && s->idle &&
-		     !s->queued && !s->sending && !s->new_eager && !s->foreign;
+		     !s->queued && !s->sending && !s->new_eager && !s->foreign && s->declared;
 
 	return t != TRIG_TICK || !quiet || a == ACT_PARK;
 }

@@ -29,25 +29,25 @@ static void a_line_is_a_name_and_a_value(void **state)
 	static const struct {
 		const char *line, *value;
 	} rows[] = {
-	    {"K=v",		      "v"             },
-	    {"K=",		       ""              },
-	    {"  K = v w \t\r",           "v w"           },
-	    {"export K=v",               "v"             },
-	    {"K=a=b=c",                  "a=b=c"         },
-	    {"K=a \"b\" c",              "a \"b\" c"     },
-	    {"K={\"a\":\"b\"}",          "{\"a\":\"b\"}" },
-	    {"K=a#b # c",                "a#b # c"       },
-	    {"K=\"a b\"",                "a b"           },
-	    {"K='a \"b\" $c \\n'",       "a \"b\" $c \\n"},
-	    {"K=\" a \"",                " a "           },
-	    {"K=\"\"",                   ""              },
-	    {"K=\"a\\\"b\\\\c\\$d\\e\"", "a\"b\\c$d\\e"  },
-	    {"K=\"a\" # why",            "a"             },
-	    {"K='a' # it's",             "a"             },
-	    {"\xef\xbb\xbfK=v",          "v"             },
-	    {"K=old\nK=new",             "new"           },
-	    {"# c\n\n  # d\nK=v",        "v"             },
-	    {"K=\xc3\xa9\xff",           "\xc3\xa9\xff"  },
+	    {"K=v", "v"},
+	    {"K=", ""},
+	    {"  K = v w \t\r", "v w"},
+	    {"export K=v", "v"},
+	    {"K=a=b=c", "a=b=c"},
+	    {"K=a \"b\" c", "a \"b\" c"},
+	    {"K={\"a\":\"b\"}", "{\"a\":\"b\"}"},
+	    {"K=a#b # c", "a#b # c"},
+	    {"K=\"a b\"", "a b"},
+	    {"K='a \"b\" $c \\n'", "a \"b\" $c \\n"},
+	    {"K=\" a \"", " a "},
+	    {"K=\"\"", ""},
+	    {"K=\"a\\\"b\\\\c\\$d\\e\"", "a\"b\\c$d\\e"},
+	    {"K=\"a\" # why", "a"},
+	    {"K='a' # it's", "a"},
+	    {"\xef\xbb\xbfK=v", "v"},
+	    {"K=old\nK=new", "new"},
+	    {"# c\n\n  # d\nK=v", "v"},
+	    {"K=\xc3\xa9\xff", "\xc3\xa9\xff"},
 	};
 
 	(void)state;
@@ -99,16 +99,16 @@ static void start_args_are_split_as_a_shell_splits_words(void **state)
 		const char *line;
 		const char *words[5];
 	} rows[] = {
-	    {"PEER_START_ARGS=--model opus",          {"--model", "opus"}    },
-	    {"PEER_START_ARGS=\"--model opus\"",      {"--model", "opus"}    },
-	    {"PEER_START_ARGS='--say \"a b\" c'",     {"--say", "a b", "c"}  },
-	    {"PEER_START_ARGS=--say 'a b' \"c d\"",   {"--say", "a b", "c d"}},
-	    {"PEER_START_ARGS=\"a b\" \"c d\"",       {"a b", "c d"}         },
-	    {"PEER_START_ARGS=\"--say \\\"a b\\\"\"", {"--say", "a b"}       },
-	    {"PEER_START_ARGS=$HOME `id` *",          {"$HOME", "`id`", "*"} },
-	    {"PEER_START_ARGS=",                      {NULL}                 },
-	    {"PEER_START_ARGS=''",                    {NULL}                 },
-	    {"PEER_START_ARGS=a\nPEER_START_ARGS=b",  {"b"}                  },
+	    {"PEER_START_ARGS=--model opus", {"--model", "opus"}},
+	    {"PEER_START_ARGS=\"--model opus\"", {"--model", "opus"}},
+	    {"PEER_START_ARGS='--say \"a b\" c'", {"--say", "a b", "c"}},
+	    {"PEER_START_ARGS=--say 'a b' \"c d\"", {"--say", "a b", "c d"}},
+	    {"PEER_START_ARGS=\"a b\" \"c d\"", {"a b", "c d"}},
+	    {"PEER_START_ARGS=\"--say \\\"a b\\\"\"", {"--say", "a b"}},
+	    {"PEER_START_ARGS=$HOME `id` *", {"$HOME", "`id`", "*"}},
+	    {"PEER_START_ARGS=", {NULL}},
+	    {"PEER_START_ARGS=''", {NULL}},
+	    {"PEER_START_ARGS=a\nPEER_START_ARGS=b", {"b"}},
 	};
 
 	(void)state;
@@ -162,13 +162,10 @@ static void setting_a_variable_replaces_it_and_no_namesake(void **state)
 static void the_file_is_written_from_the_caller_and_read_again_the_same(void **state)
 {
 	static const char *const values[][2] = {
-	    {"HOME",          "/home/bob = \"x\""},
-            {"LANG",          "de_DE.UTF-8"      },
-	    {"TZ",            " Europe/Berlin "  },
-            {"LC_TIME",       "'C'"              },
-	    {"SHELL",         "\"/bin/$h\\`"     },
-            {"SSH_AUTH_SOCK", "/t#a"             },
-	    {"PATH",          "/a:/b c"          },
+	    {"HOME", "/home/bob = \"x\""}, {"LANG", "de_DE.UTF-8"},
+	    {"TZ", " Europe/Berlin "},     {"LC_TIME", "'C'"},
+	    {"SHELL", "\"/bin/$h\\`"},     {"SSH_AUTH_SOCK", "/t#a"},
+	    {"PATH", "/a:/b c"},
 	};
 	AUTO(strv_done) struct strv env = STRV_INIT;
 	struct tmproot *t = *state;

@@ -398,13 +398,10 @@ static void a_wrong_record_is_refused_before_any_write(void **state)
 	static const struct {
 		const char *name, *runtime, *cwd, *description;
 	} rows[] = {
-	    {"Bob", "claude",  "/b",    ""    },
-            {"",    "claude",  "/b",    ""    },
-	    {"bob", "cla-ude", "/b",    ""    },
-            {"bob", "claude",  "",      ""    },
-	    {"bob", "claude",  "b",     ""    },
-            {"bob", "claude",  "/\xff", ""    },
-	    {"bob", "claude",  "/b",    "\xff"},
+	    {"Bob", "claude", "/b", ""},     {"", "claude", "/b", ""},
+	    {"bob", "cla-ude", "/b", ""},    {"bob", "claude", "", ""},
+	    {"bob", "claude", "b", ""},      {"bob", "claude", "/\xff", ""},
+	    {"bob", "claude", "/b", "\xff"},
 	};
 	struct tmproot *t = *state;
 
@@ -465,36 +462,36 @@ static void a_dropped_record_is_gone_and_the_others_are_as_they_were(void **stat
 static void a_corrupt_registry_is_refused_with_its_place_and_left_as_it_is(void **state)
 {
 	static const char *const rows[][2] = {
-	    {"",									  "line 1"			   },
-	    {"{\"version\":2,\"peers\":[",						"line 1"                           },
-	    {"[]",									"expected an object"               },
-	    {"{\"version\":2}",							   ".peers: expected an array"        },
-	    {"{\"version\":2,\"peers\":{}}",					      ".peers: expected an array"        },
-	    {"{\"version\":\"2\",\"peers\":[]}",                                          ".version: expected a whole number"},
-	    {ONE("7"),								    ": peers[0]: expected an object"   },
-	    {ONE(BOB "," BOB),							    ": two records of bob"             },
-	    {ONE(BOB ",{\"personality\":\"mia\",\"cwd\":\"\"}"),                          ": peers[1].cwd: empty"            },
-	    {ONE("{\"personality\":\"mia\"}"),                                            ": peers[0].cwd: missing"          },
+	    {"", "line 1"},
+	    {"{\"version\":2,\"peers\":[", "line 1"},
+	    {"[]", "expected an object"},
+	    {"{\"version\":2}", ".peers: expected an array"},
+	    {"{\"version\":2,\"peers\":{}}", ".peers: expected an array"},
+	    {"{\"version\":\"2\",\"peers\":[]}", ".version: expected a whole number"},
+	    {ONE("7"), ": peers[0]: expected an object"},
+	    {ONE(BOB "," BOB), ": two records of bob"},
+	    {ONE(BOB ",{\"personality\":\"mia\",\"cwd\":\"\"}"), ": peers[1].cwd: empty"},
+	    {ONE("{\"personality\":\"mia\"}"), ": peers[0].cwd: missing"},
 	    {ONE("{\"personality\":\"mia\",\"cwd\":\"m\"}"),
-	     ": peers[0].cwd: expected an absolute path"								     },
-	    {ONE("{\"personality\":\"mia\",\"cwd\":7}"),                                  ": peers[0].cwd: expected a string"},
-	    {ONE("{\"cwd\":\"/m\"}"),						     ": peers[0].personality: missing"  },
-	    {ONE("{\"personality\":\"../m\",\"cwd\":\"/m\"}"),                            ": peers[0].personality: \"../m\"" },
+	     ": peers[0].cwd: expected an absolute path"},
+	    {ONE("{\"personality\":\"mia\",\"cwd\":7}"), ": peers[0].cwd: expected a string"},
+	    {ONE("{\"cwd\":\"/m\"}"), ": peers[0].personality: missing"},
+	    {ONE("{\"personality\":\"../m\",\"cwd\":\"/m\"}"), ": peers[0].personality: \"../m\""},
 	    {ONE("{\"personality\":\"mia\",\"cwd\":\"/m\",\"intelligence\":\"robot\"}"),
-	     "[0].intelligence: \"robot\""										   },
+	     "[0].intelligence: \"robot\""},
 	    {ONE("{\"personality\":\"mia\",\"cwd\":\"/m\",\"intelligence\":7}"),
-	     "[0].intelligence: expected"										    },
+	     "[0].intelligence: expected"},
 	    {ONE("{\"personality\":\"mia\",\"cwd\":\"/m\",\"runtimes\":[\"a/b\"]}"),
-	     "[0].runtimes: \"a/b\""											 },
+	     "[0].runtimes: \"a/b\""},
 	    {ONE("{\"personality\":\"mia\",\"cwd\":\"/m\",\"runtimes\":[7]}"),
-	     "[0].runtimes[0]: expected"										     },
+	     "[0].runtimes[0]: expected"},
 	    {ONE("{\"personality\":\"mia\",\"cwd\":\"/m\",\"default_runtime\":\"a b\"}"),
-	     "[0].default_runtime: \"a b\""										  },
+	     "[0].default_runtime: \"a b\""},
 	    {ONE("{\"personality\":\"mia\",\"cwd\":\"/m\",\"interfaces\":7}"),
-	     "[0].interfaces: expected an object"									    },
+	     "[0].interfaces: expected an object"},
 	    {ONE("{\"personality\":\"mia\",\"cwd\":\"/m\",\"description\":{}}"),
-	     "[0].description: expected a string"									    },
-	    {ONE(BOB) "x",								"something follows"                },
+	     "[0].description: expected a string"},
+	    {ONE(BOB) "x", "something follows"},
 	};
 	AUTO(record_done) struct peer_record p = record("new", "claude", "/n");
 	struct registry_change c = {.record = &p};
@@ -661,16 +658,16 @@ static void an_unknown_peer_gets_the_nearest_name(void **state)
 		const char *typed, *hint;
 		enum err_code code;
 	} rows[] = {
-	    {"bib",        "did you mean bob?",     ERR_NOT_FOUND},
-	    {"releaes",    "did you mean release?", ERR_NOT_FOUND},
-	    {"claude-bob", "did you mean bob?",     ERR_NOT_FOUND},
-	    {"xylophone",  "",                      ERR_NOT_FOUND},
-	    {"Bob",        "did you mean bob?",     ERR_USAGE    },
-	    {"Bób",       "did you mean bob?",     ERR_USAGE    },
-	    {"Big Bub",    "did you mean big-bub?", ERR_USAGE    },
-	    {"../bob",     "did you mean bob?",     ERR_USAGE    },
-	    {"",           "",		      ERR_USAGE    },
-	    {"42",         "",                      ERR_USAGE    },
+	    {"bib", "did you mean bob?", ERR_NOT_FOUND},
+	    {"releaes", "did you mean release?", ERR_NOT_FOUND},
+	    {"claude-bob", "did you mean bob?", ERR_NOT_FOUND},
+	    {"xylophone", "", ERR_NOT_FOUND},
+	    {"Bob", "did you mean bob?", ERR_USAGE},
+	    {"Bób", "did you mean bob?", ERR_USAGE},
+	    {"Big Bub", "did you mean big-bub?", ERR_USAGE},
+	    {"../bob", "did you mean bob?", ERR_USAGE},
+	    {"", "", ERR_USAGE},
+	    {"42", "", ERR_USAGE},
 	};
 	const struct peer_record *p = NULL;
 	AUTO(registry_done) struct registry r = {.n = 0};

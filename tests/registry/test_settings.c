@@ -176,19 +176,9 @@ static void the_canary_is_switched_by_words(void **state)
 	static const struct {
 		const char *word;
 		bool on;
-	} rows[] = {
-	    {"off",   false},
-            {"OFF",   false},
-            {"0",     false},
-            {"no",    false},
-	    {"false", false},
-            {"on",    true },
-            {"On",    true },
-            {"1",     true },
-	    {"yes",   true },
-            {"true",  true },
-            {"maybe", true }
-        };
+	} rows[] = {{"off", false},   {"OFF", false}, {"0", false},   {"no", false},
+		    {"false", false}, {"on", true},   {"On", true},   {"1", true},
+		    {"yes", true},    {"true", true}, {"maybe", true}};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		setenv("IAPEER_CANARY", rows[i].word, 1);

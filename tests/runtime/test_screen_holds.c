@@ -12,18 +12,10 @@ static void a_pasted_message_is_known_as_ours_and_nothing_else_is(void **state)
 		const char *file;
 		bool holds;
 	} rows[] = {
-	    {"claude-pasted",    true },
-            {"codex-pasted",     true },
-            {"claude-ready",     false},
-	    {"claude-draft",     false},
-            {"codex-draft",      false},
-            {"codex-busy-draft", false},
-	    {"codex-collapsed",  false},
-            {"claude-trust",     false},
-            {"fake-pasted",      true },
-	    {"fake-big",         false},
-            {"fake-early",       false},
-            {"codex-busy",       false},
+	    {"claude-pasted", true},    {"codex-pasted", true},  {"claude-ready", false},
+	    {"claude-draft", false},    {"codex-draft", false},  {"codex-busy-draft", false},
+	    {"codex-collapsed", false}, {"claude-trust", false}, {"fake-pasted", true},
+	    {"fake-big", false},        {"fake-early", false},   {"codex-busy", false},
 	};
 
 	(void)state;
@@ -82,18 +74,18 @@ static void a_collapsed_paste_counts_only_alone(void **state)
 		const char *typed;
 		bool holds;
 	} rows[] = {
-	    {"[Pasted text #1]",                 true },
-	    {"[Pasted text #12 +1 lines]",       true },
-	    {"[Pasted text #1 +2 lines]",        true }, /* some count ends, some lines */
-	    {"[Pasted text #1 +3 lines]",        false},
-	    {"[Pasted text #1] and mine",        false},
-	    {"mine [Pasted text #1]",            false},
+	    {"[Pasted text #1]", true},
+	    {"[Pasted text #12 +1 lines]", true},
+	    {"[Pasted text #1 +2 lines]", true}, /* some count ends, some lines */
+	    {"[Pasted text #1 +3 lines]", false},
+	    {"[Pasted text #1] and mine", false},
+	    {"mine [Pasted text #1]", false},
 	    {"[Pasted text #1][Pasted text #2]", false},
-	    {"[Pasted text #1",                  false},
-	    {"[Pasted picture #1]",              false},
-	    {"one two",			  true },
-	    {"one\n  two",                       true },
-	    {"onetwo!",			  false},
+	    {"[Pasted text #1", false},
+	    {"[Pasted picture #1]", false},
+	    {"one two", true},
+	    {"one\n  two", true},
+	    {"onetwo!", false},
 	};
 	struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
 

@@ -19,14 +19,14 @@ static void the_tail_is_the_last_two_lines_that_say_something(void **state)
 	static const struct {
 		const char *text, *tail;
 	} rows[] = {
-	    {"",									     ""		     },
-	    {"\n \n\u2500\u2500\u2500\u2500\n",                                              ""                     },
-	    {"one",									  "one"                  },
-	    {"one\ntwo\nthree\n\n",							  "two | three"          },
+	    {"", ""},
+	    {"\n \n\u2500\u2500\u2500\u2500\n", ""},
+	    {"one", "one"},
+	    {"one\ntwo\nthree\n\n", "two | three"},
 	    {"one\n\x1b[1mtwo\x1b[0m\r\n\u2502 three \u2502\n" RULE " bob \u2500\n\u276f\n",
-	     "two | three"											  },
-	    {"say \"hi\"\n`x`  \t y\x07\n",						  "say 'hi' | 'x' y"     },
-	    {"Ошибка\n失敗",							 "Ошибка | 失敗"},
+	     "two | three"},
+	    {"say \"hi\"\n`x`  \t y\x07\n", "say 'hi' | 'x' y"},
+	    {"Ошибка\n失敗", "Ошибка | 失敗"},
 	};
 	char out[512];
 
@@ -56,16 +56,17 @@ static void plain_text_has_no_escapes_and_no_controls(void **state)
 	static const struct {
 		const char *in, *out;
 	} rows[] = {
-	    {"a\r\nb\tc\x07\x08\x7f",					       "a\nb\tc"            },
-	    {"\x1b[1;31mred\x1b[0m \x1b]0;title\x07x\x1b]8;;u\x1b\\y\x1bPq\x1b\\z", "red xyz"            },
-	    {"\x1b(B\x1b=\x1b>a\x1b[?2004hb\x1b[200~c",                             "abc"                },
-	    {"cut\x1b[38;5",							"cut"                },
-	    {"cut\x1b]0;ti\nnext",						  "cut\nnext"          },
-	    {"broken\x1b[3\ntext",						  "broken\ntext"       },
-	    {"\x0eqqx\x0fq",							"\u2500\u2500\u2502q"},
+	    {"a\r\nb\tc\x07\x08\x7f", "a\nb\tc"},
+	    {"\x1b[1;31mred\x1b[0m \x1b]0;title\x07x\x1b]8;;u\x1b\\y\x1bPq\x1b\\z", "red xyz"},
+	    {"\x1b(B\x1b=\x1b>a\x1b[?2004hb\x1b[200~c", "abc"},
+	    {"cut\x1b[38;5", "cut"},
+	    {"cut\x1b]0;ti\nnext", "cut\nnext"},
+	    {"broken\x1b[3\ntext", "broken\ntext"},
+	    {"\x0eqqx\x0fq", "\u2500\u2500\u2502q"},
 	    {"\xff\xc2\x9b"
-	     "1mé",						   "\ufffd"
-	     "1mé"						     },
+	     "1mé",
+	     "\ufffd"
+	     "1mé"},
 	};
 
 	(void)state;

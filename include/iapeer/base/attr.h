@@ -1,13 +1,14 @@
 /* attr.h - the three cleanup macros and the two attributes of this project.
  *
- * A cleanup variable is initialised where it is declared and is never a libuv handle. Ownership leaves by
- * take_str()/take_fd(), so an early return needs no thought. There is no goto in this tree.
+ * A cleanup variable is initialised where it is declared and is never a libuv handle. Ownership
+ * leaves by take_str()/take_fd(), so an early return needs no thought. There is no goto in this
+ * tree.
  */
 #pragma once
 #include <stdlib.h>
 #include <unistd.h>
 
-#define NODISCARD __attribute__((warn_unused_result))
+#define NODISCARD         __attribute__((warn_unused_result))
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 static inline void free_str(char **p)

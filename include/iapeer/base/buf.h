@@ -1,13 +1,13 @@
 /* buf.h - growing bytes with a ceiling, and argument vectors.
  *
- * A struct buf is given its cap at birth. Appends return nothing; past the cap or out of memory they set
- * `failed` and change nothing more, and the first call that needs the bytes reports it once. `p` is NULL or
- * terminated by a NUL that `len` does not count.
+ * A struct buf is given its cap at birth. Appends return nothing; past the cap or out of memory
+ * they set `failed` and change nothing more, and the first call that needs the bytes reports it
+ * once. `p` is NULL or terminated by a NUL that `len` does not count.
  */
 #pragma once
+#include "iapeer/base/err.h"
 #include <stdbool.h>
 #include <stddef.h>
-#include "iapeer/base/err.h"
 
 /* Every ceiling of the program, in bytes. */
 #define CAP_REGISTRY   (8U << 20)
@@ -27,16 +27,19 @@ struct buf {
 	size_t len, cap, max;
 	bool failed;
 };
-#define BUF_INIT(max_bytes) {.max = (max_bytes)}
+#define BUF_INIT(max_bytes)                                                                        \
+	{                                                                                          \
+		.max = (max_bytes)                                                                 \
+	}
 
 void buf_done(struct buf *b); /* free; usable again, empty */
 void buf_add(struct buf *b, const void *bytes, size_t n);
 void buf_str(struct buf *b, const char *s);
 void buf_chr(struct buf *b, char c);
 void buf_fmt(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
-void buf_cut(struct buf *b, size_t len);        /* keep the first len bytes */
-void buf_drop(struct buf *b, size_t n);         /* drop the first n bytes */
-const char *buf_cstr(const struct buf *b);      /* never NULL; borrowed until the next append */
+void buf_cut(struct buf *b, size_t len);   /* keep the first len bytes */
+void buf_drop(struct buf *b, size_t n);    /* drop the first n bytes */
+const char *buf_cstr(const struct buf *b); /* never NULL; borrowed until the next append */
 /* 0, or ERR_FAILED "<what>: more than <max> bytes". */
 int buf_check(const struct buf *b, const char *what, struct err *e) NODISCARD;
 
@@ -45,7 +48,10 @@ struct strv {
 	char **v; /* NULL while empty and never appended to */
 	size_t n, cap;
 };
-#define STRV_INIT {.v = NULL}
+#define STRV_INIT                                                                                  \
+	{                                                                                          \
+		.v = NULL                                                                          \
+	}
 
 void strv_done(struct strv *s);
 void strv_add(struct strv *s, const char *str); /* copies */

@@ -1,8 +1,8 @@
 /* err.h - the one way to fail.
  *
- * A function that can fail returns 0, or -1 with *e filled. Success leaves *e alone. A struct err is a plain
- * value of fixed size: nothing to free, safe to copy. The codes are the exit statuses of the program (SPEC 13);
- * one list yields the enum, the words in JSON and `help exit-codes`.
+ * A function that can fail returns 0, or -1 with *e filled. Success leaves *e alone. A struct err
+ * is a plain value of fixed size: nothing to free, safe to copy. The codes are the exit statuses of
+ * the program (SPEC 13); one list yields the enum, the words in JSON and `help exit-codes`.
  */
 #pragma once
 #include "iapeer/base/attr.h"
@@ -24,7 +24,7 @@ enum err_code {
 #define X(name, status, word, text) name = (status),
 	ERR_MAP(X)
 #undef X
-	ERR_CODE_COUNT
+	    ERR_CODE_COUNT
 };
 
 struct err {
@@ -34,7 +34,10 @@ struct err {
 	char hint[192]; /* what to do about it, or "" */
 };
 
-#define ERR_INIT {.code = ERR_NONE}
+#define ERR_INIT                                                                                   \
+	{                                                                                          \
+		.code = ERR_NONE                                                                   \
+	}
 
 /* Fill *e and return -1. With sys != 0, ": " and its text are appended. */
 int err_set(struct err *e, enum err_code code, int sys, const char *fmt, ...) PRINTF(4, 5);

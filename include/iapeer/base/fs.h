@@ -1,15 +1,16 @@
 /* fs.h - files, below a directory descriptor, never through a link.
  *
- * `dirfd` and a relative path: every component is opened with O_NOFOLLOW, so nothing below dirfd may be a
- * link (a link fails with ERR_REFUSED and its name). With AT_FDCWD or an absolute path the folders on the way
- * may be links, the last component may not (a user's own folder is the user's business). Everything is
- * close-on-exec. Messages name the path as given. Each effect is a fault point (fault.h) called fs.<what>.
+ * `dirfd` and a relative path: every component is opened with O_NOFOLLOW, so nothing below dirfd
+ * may be a link (a link fails with ERR_REFUSED and its name). With AT_FDCWD or an absolute path the
+ * folders on the way may be links, the last component may not (a user's own folder is the user's
+ * business). Everything is close-on-exec. Messages name the path as given. Each effect is a fault
+ * point (fault.h) called fs.<what>.
  */
 #pragma once
+#include "iapeer/base/buf.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include "iapeer/base/buf.h"
 
 struct fs_info {
 	bool exists;
@@ -25,27 +26,33 @@ struct fs_info {
 int fs_stat(int dirfd, const char *path, struct fs_info *out, struct err *e) NODISCARD;
 bool fs_exists(int dirfd, const char *path); /* false also when it cannot be told */
 
-/* Append the whole file to b (its cap is the limit). ERR_NOT_FOUND when there is none. Regular files only. */
+/* Append the whole file to b (its cap is the limit). ERR_NOT_FOUND when there is none. Regular
+ * files only. */
 int fs_read(int dirfd, const char *path, struct buf *b, struct err *e) NODISCARD;
 /* Read at most `max` bytes from `offset` (negative: from the end). For logs that grow meanwhile. */
-int fs_read_at(int dirfd, const char *path, int64_t offset, size_t max, struct buf *b, struct err *e) NODISCARD;
-
-/* All or nothing, and durable: temporary file in the same folder, write, fsync, rename, fsync of the folder. */
-int fs_write_atomic(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode, struct err *e)
-    NODISCARD;
-/* The same, but the file must not exist yet: published by link(2). *out_created says whether this call did it;
- * false: somebody else had, and their file stands. */
-int fs_publish(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode, bool *out_created,
+int fs_read_at(int dirfd, const char *path, int64_t offset, size_t max, struct buf *b,
 	       struct err *e) NODISCARD;
-/* The same without fsync: the caller syncs once for many. */
-int fs_publish_soft(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode, bool *out_created,
-		    struct err *e) NODISCARD;
-/* Atomic but not durable (no fsync): for what may be lost with the machine. */
-int fs_write_soft(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode, struct err *e) NODISCARD;
 
-int fs_unlink(int dirfd, const char *path, struct err *e) NODISCARD;  /* missing: done */
-int fs_rename(int dirfd, const char *from, const char *to, struct err *e) NODISCARD; /* and fsync of to's folder */
-int fs_remove_tree(int dirfd, const char *path, struct err *e) NODISCARD; /* missing: done; follows no link */
+/* All or nothing, and durable: temporary file in the same folder, write, fsync, rename, fsync of
+ * the folder. */
+int fs_write_atomic(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
+		    struct err *e) NODISCARD;
+/* The same, but the file must not exist yet: published by link(2). *out_created says whether this
+ * call did it; false: somebody else had, and their file stands. */
+int fs_publish(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
+	       bool *out_created, struct err *e) NODISCARD;
+/* The same without fsync: the caller syncs once for many. */
+int fs_publish_soft(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
+		    bool *out_created, struct err *e) NODISCARD;
+/* Atomic but not durable (no fsync): for what may be lost with the machine. */
+int fs_write_soft(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
+		  struct err *e) NODISCARD;
+
+int fs_unlink(int dirfd, const char *path, struct err *e) NODISCARD; /* missing: done */
+int fs_rename(int dirfd, const char *from, const char *to,
+	      struct err *e) NODISCARD; /* and fsync of to's folder */
+int fs_remove_tree(int dirfd, const char *path,
+		   struct err *e) NODISCARD; /* missing: done; follows no link */
 /* Make all missing folders, mode 0700. */
 int fs_mkdirs(int dirfd, const char *path, struct err *e) NODISCARD;
 int fs_open_dir(int dirfd, const char *path, int *out_fd, struct err *e) NODISCARD;
@@ -53,6 +60,7 @@ int fs_open_dir(int dirfd, const char *path, int *out_fd, struct err *e) NODISCA
 int fs_list(int dirfd, const char *path, struct strv *out, struct err *e) NODISCARD;
 /* The target of a symbolic link; ERR_NOT_FOUND. */
 int fs_readlink(int dirfd, const char *path, char *out, size_t size, struct err *e) NODISCARD;
-int fs_symlink(const char *target, int dirfd, const char *path, struct err *e) NODISCARD; /* replaces atomically */
+int fs_symlink(const char *target, int dirfd, const char *path,
+	       struct err *e) NODISCARD; /* replaces atomically */
 
 int fs_write_all(int fd, const void *bytes, size_t len, struct err *e) NODISCARD;

@@ -1,4 +1,5 @@
-/* fs_path.h - inside of fs: the folder that holds a path's last component, reached without following a link. */
+/* fs_path.h - inside of fs: the folder that holds a path's last component, reached without
+ * following a link. */
 #pragma once
 #include "iapeer/base/err.h"
 
@@ -7,7 +8,10 @@ struct fs_place {
 	int owned;        /* -1, or the descriptor to close */
 	const char *name; /* the last component; borrowed from the path */
 };
-#define FS_PLACE_INIT {.fd = -1, .owned = -1}
+#define FS_PLACE_INIT                                                                              \
+	{                                                                                          \
+		.fd = -1, .owned = -1                                                              \
+	}
 
 /* ERR_NOT_FOUND: a folder on the way is missing. ERR_REFUSED: a link on the way below dirfd. */
 int fs_place(int dirfd, const char *path, struct fs_place *out, struct err *e) NODISCARD;

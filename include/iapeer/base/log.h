@@ -1,5 +1,6 @@
-/* log.h - the log, for us (the journal is for users). One line an event, "time level module event key=value".
- * base and pure files do not log above debug: they return errors. Control characters are escaped. */
+/* log.h - the log, for us (the journal is for users). One line an event, "time level module event
+ * key=value". base and pure files do not log above debug: they return errors. Control characters
+ * are escaped. */
 #pragma once
 #include "iapeer/base/attr.h"
 

@@ -1,5 +1,6 @@
-/* mem.h - small allocations whose size is ours. They abort with one line when there is no memory, so they
- * never return NULL. What a file, a socket or a child sizes goes through buf.h instead, which fails. */
+/* mem.h - small allocations whose size is ours. They abort with one line when there is no memory,
+ * so they never return NULL. What a file, a socket or a child sizes goes through buf.h instead,
+ * which fails. */
 #pragma once
 #include <stddef.h>
 

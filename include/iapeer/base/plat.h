@@ -1,13 +1,14 @@
 /* plat.h - what the kernel tells and does, behind one door: plat_linux.c, plat_darwin.c.
  *
- * There is no #ifdef on the system anywhere else. tests/base/test_plat.c holds both files to this contract.
- * A process is (pid, birth): a bare pid may be recycled. birth is opaque, compared for equality only.
+ * There is no #ifdef on the system anywhere else. tests/base/test_plat.c holds both files to this
+ * contract. A process is (pid, birth): a bare pid may be recycled. birth is opaque, compared for
+ * equality only.
  */
 #pragma once
+#include "iapeer/base/buf.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include "iapeer/base/buf.h"
 
 struct proc_ref {
 	pid_t pid;      /* 0: none */
@@ -23,7 +24,7 @@ struct proc_info {
 	pid_t pgid;
 	pid_t tty_pgid; /* foreground group of its terminal; 0 or -1: none */
 	int64_t rss_bytes;
-	bool sleeping; /* waits for something (Linux S) */
+	bool sleeping;   /* waits for something (Linux S) */
 	int exit_status; /* of a zombie, where the system tells (wait status); -1: not known */
 	char name[64];
 };
@@ -32,40 +33,46 @@ struct proc_info {
 int plat_proc_info(pid_t pid, struct proc_info *out, struct err *e) NODISCARD;
 /* Is that very process there and not a zombie? PROC_UNKNOWN where the system will not say. */
 enum proc_state plat_proc_state(struct proc_ref ref);
-int plat_proc_ref(pid_t pid, struct proc_ref *out, struct err *e) NODISCARD; /* ERR_NOT_FOUND when gone */
+int plat_proc_ref(pid_t pid, struct proc_ref *out,
+		  struct err *e) NODISCARD; /* ERR_NOT_FOUND when gone */
 /* All pids of the machine that we may see. Owned: free(). */
 int plat_pids(pid_t **out, size_t *out_n, struct err *e) NODISCARD;
 
-/* A descriptor that becomes readable once that process, child or not, has exited. Works with poll and libuv.
- * ERR_NOT_FOUND: it is gone already (or another has its pid). */
+/* A descriptor that becomes readable once that process, child or not, has exited. Works with poll
+ * and libuv. ERR_NOT_FOUND: it is gone already (or another has its pid). */
 int plat_exit_fd(struct proc_ref ref, int *out_fd, struct err *e) NODISCARD;
 /* Wait until it has exited or the monotonic deadline. True: it has. */
 bool plat_exit_wait(struct proc_ref ref, int64_t deadline_ms);
-/* The wait status of an exited process that is not our child, if the system tells: true. exit_fd may be -1. */
+/* The wait status of an exited process that is not our child, if the system tells: true. exit_fd
+ * may be -1. */
 bool plat_exit_status(struct proc_ref ref, int exit_fd, int *out_status);
 /* Signal that very process; ERR_NOT_FOUND when it is gone. */
 int plat_signal(struct proc_ref ref, int sig, struct err *e) NODISCARD;
-/* From now on orphans below us become our children (Linux; elsewhere nothing happens, *out_works false). */
+/* From now on orphans below us become our children (Linux; elsewhere nothing happens, *out_works
+ * false). */
 int plat_become_reaper(bool *out_works, struct err *e) NODISCARD;
 
 int plat_boot_id(char out[static 64], struct err *e) NODISCARD;
-int plat_self_exe(char *out, size_t size, struct err *e) NODISCARD;  /* absolute path of this build's file */
-/* What starts this very build again even if its file was replaced (/proc/self/exe); else plat_self_exe. */
+int plat_self_exe(char *out, size_t size,
+		  struct err *e) NODISCARD; /* absolute path of this build's file */
+/* What starts this very build again even if its file was replaced (/proc/self/exe); else
+ * plat_self_exe. */
 const char *plat_self_again(void);
-char **plat_environ(void);                            /* our environment, as execve takes it */
-void plat_close_others(void);                         /* mark every descriptor above 2 close-on-exec */
+char **plat_environ(void);    /* our environment, as execve takes it */
+void plat_close_others(void); /* mark every descriptor above 2 close-on-exec */
 int plat_pipe(int out_fds[static 2], struct err *e) NODISCARD; /* close-on-exec */
-int plat_accept(int fd);                              /* close-on-exec; -1 with errno */
+int plat_accept(int fd);                                       /* close-on-exec; -1 with errno */
 struct stat;
-int64_t plat_mtime_ms(const struct stat *st);         /* UTC */
-int plat_fsync(int fd);                               /* to the platter; -1 with errno */
-int plat_peer(int sock, uid_t *out_uid, pid_t *out_pid, struct err *e) NODISCARD; /* who is on the other end; pid of the listener's process for a client */
-int64_t plat_mono_ns(void);                           /* awake time */
-size_t plat_socket_max(void);                         /* bytes of a socket path without its NUL: 107 or 103 */
-int plat_canonical_max(void);                         /* bytes of a line that a canonical terminal takes: 4095, 1023 */
+int64_t plat_mtime_ms(const struct stat *st); /* UTC */
+int plat_fsync(int fd);                       /* to the platter; -1 with errno */
+int plat_peer(int sock, uid_t *out_uid, pid_t *out_pid, struct err *e)
+    NODISCARD; /* who is on the other end; pid of the listener's process for a client */
+int64_t plat_mono_ns(void);   /* awake time */
+size_t plat_socket_max(void); /* bytes of a socket path without its NUL: 107 or 103 */
+int plat_canonical_max(void); /* bytes of a line that a canonical terminal takes: 4095, 1023 */
 
-/* A descriptor that becomes readable when the file (or the folder's list of names) changes; drain it with
- * plat_watch_drain. The file may be replaced: watch again after that. */
+/* A descriptor that becomes readable when the file (or the folder's list of names) changes; drain
+ * it with plat_watch_drain. The file may be replaced: watch again after that. */
 int plat_watch(const char *path, int *out_fd, struct err *e) NODISCARD;
 void plat_watch_drain(int fd);
 
@@ -73,6 +80,7 @@ struct mem_info {
 	int64_t total, available, swap_total, swap_free; /* bytes; -1: not known */
 };
 int plat_mem_info(struct mem_info *out, struct err *e) NODISCARD;
-/* Append lines of the kernel's own account of the moment (pressure, cgroup counters of `pid`, kernel messages on
- * memory) for an evidence file; each source that is not there is named as missing. Never fails. */
+/* Append lines of the kernel's own account of the moment (pressure, cgroup counters of `pid`,
+ * kernel messages on memory) for an evidence file; each source that is not there is named as
+ * missing. Never fails. */
 void plat_evidence(pid_t pid, struct buf *out);

@@ -1,11 +1,12 @@
 /* str.h - text: bounded copies, UTF-8, numbers, nearest names. Pure. */
 #pragma once
+#include "iapeer/base/buf.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "iapeer/base/buf.h"
 
-/* Copy into a field of `size` bytes. False (and the field empty) when it does not fit: nothing is cut silently. */
+/* Copy into a field of `size` bytes. False (and the field empty) when it does not fit: nothing is
+ * cut silently. */
 bool str_put(char *dst, size_t size, const char *src) NODISCARD;
 /* Copy what fits, cut at a character's border. For texts meant for people. */
 void str_cut(char *dst, size_t size, const char *src);
@@ -21,12 +22,13 @@ static inline bool str_empty(const char *s)
 bool str_i64(const char *s, int64_t min, int64_t max, int64_t *out) NODISCARD;
 
 bool utf8_valid(const char *s, size_t len);
-size_t utf8_chars(const char *s, size_t len);               /* of valid text */
+size_t utf8_chars(const char *s, size_t len); /* of valid text */
 /* Decode one character; returns its length, 0 when s does not begin with a valid one. */
 size_t utf8_decode(const char *s, size_t len, uint32_t *out);
 size_t utf8_encode(uint32_t c, char out[static 4]);
 
-/* What may be shown on a terminal: C0, DEL and C1 controls appear as \xNN (newline and tab kept if `multiline`). */
+/* What may be shown on a terminal: C0, DEL and C1 controls appear as \xNN (newline and tab kept if
+ * `multiline`). */
 void str_shown(struct buf *b, const char *s, size_t len, bool multiline);
 
 /* Edit distance, at most `limit` (then limit + 1). */

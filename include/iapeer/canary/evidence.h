@@ -3,7 +3,8 @@
 #include "iapeer/base/plat.h"
 #include "iapeer/registry/layout.h"
 
-/* Memory, swap, pressure, the 25 largest processes by RSS (names, never arguments), kernel lines. Once for a burst. */
+/* Memory, swap, pressure, the 25 largest processes by RSS (names, never arguments), kernel lines.
+ * Once for a burst. */
 void evidence_machine(struct buf *out);
 /* The last 2 KiB of the pane's log, controls made visible. */
 void evidence_pane(const struct layout *l, const char *identity, struct buf *out);

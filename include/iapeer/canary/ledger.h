@@ -1,52 +1,59 @@
 /* ledger.h - server deaths: armed, ended on purpose, or recorded, exactly once (SPEC 10).
  *
- * While a server is watched, <identity>.canary says which (pid, birth, boot, socket). Ending it on purpose first
- * turns that record into <identity>.ending; so at every instant after a deliberate kill there is no armed record, and
- * an armed record whose server is gone is a death, whoever finds it, however late. A death has an id made of
- * identity, boot, pid and birth; its evidence file is published under that id by link(2), then the line goes to
- * exits.log unless one with that id is there, then the record is removed. Killed between any two of these, the
- * next observer goes on where it stopped.
+ * While a server is watched, <identity>.canary says which (pid, birth, boot, socket). Ending it on
+ * purpose first turns that record into <identity>.ending; so at every instant after a deliberate
+ * kill there is no armed record, and an armed record whose server is gone is a death, whoever finds
+ * it, however late. A death has an id made of identity, boot, pid and birth; its evidence file is
+ * published under that id by link(2), then the line goes to exits.log unless one with that id is
+ * there, then the record is removed. Killed between any two of these, the next observer goes on
+ * where it stopped.
  *
- * Nothing here starts a process or takes a peer's lock; recorders take turns by a lock of their own.
+ * Nothing here starts a process or takes a peer's lock; recorders take turns by a lock of their
+ * own.
  */
 #pragma once
-#include <stdbool.h>
-#include <stdint.h>
 #include "iapeer/base/plat.h"
 #include "iapeer/registry/layout.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 struct canary {
-	char identity[128];       /* any server may be watched by the hidden verbs, so this is not a peer_id */
+	char identity[128]; /* any server may be watched by the hidden verbs, so this is not a
+			       peer_id */
 	struct proc_ref server;
 	char boot_id[64];
 	char socket[LAYOUT_PATH];
 	char log_dir[LAYOUT_PATH]; /* where exits.log and server-deaths/ are; "" : the root's own */
 	int64_t armed_at_ms;
 	/* an ending's: */
-	char who[64];             /* "stop", "hook", "new" ... */
+	char who[64]; /* "stop", "hook", "new" ... */
 	char why[96];
-	int64_t deadline_utc_ms;  /* past it a living server is armed again */
+	int64_t deadline_utc_ms; /* past it a living server is armed again */
 };
 
 enum canary_state { CANARY_NONE, CANARY_ARMED, CANARY_ENDING };
 
 /* What is on record for the identity. */
-int canary_load(const struct layout *l, const char *identity, enum canary_state *out_state, struct canary *out,
-		struct err *e) NODISCARD;
+int canary_load(const struct layout *l, const char *identity, enum canary_state *out_state,
+		struct canary *out, struct err *e) NODISCARD;
 /* Every identity with a record (armed or ending), sorted. */
 int canary_list(const struct layout *l, struct strv *out, struct err *e) NODISCARD;
 
-/* Watch this server from now on. An armed record of another, dead server must have been recorded before. */
+/* Watch this server from now on. An armed record of another, dead server must have been recorded
+ * before. */
 int canary_arm(const struct layout *l, const struct canary *c, struct err *e) NODISCARD;
 /* The armed record becomes `ending`. Nothing armed: nothing is done. */
-int canary_begin_ending(const struct layout *l, const char *identity, const char *who, const char *why, int64_t deadline_utc_ms,
-			struct err *e) NODISCARD;
-/* This very server (c->server) is about to end on purpose, armed or not yet: the hook cannot know. who, why and the
- * deadline are c's. Another server's record is left alone. */
+int canary_begin_ending(const struct layout *l, const char *identity, const char *who,
+			const char *why, int64_t deadline_utc_ms, struct err *e) NODISCARD;
+/* This very server (c->server) is about to end on purpose, armed or not yet: the hook cannot know.
+ * who, why and the deadline are c's. Another server's record is left alone. */
 int canary_note_ending(const struct layout *l, const struct canary *c, struct err *e) NODISCARD;
-int canary_finish_ending(const struct layout *l, const char *identity, struct err *e) NODISCARD; /* drop the record */
-int canary_undo_ending(const struct layout *l, const char *identity, struct err *e) NODISCARD;   /* armed again */
-int canary_disarm(const struct layout *l, const char *identity, bool *out_was, struct err *e) NODISCARD;
+int canary_finish_ending(const struct layout *l, const char *identity,
+			 struct err *e) NODISCARD; /* drop the record */
+int canary_undo_ending(const struct layout *l, const char *identity,
+		       struct err *e) NODISCARD; /* armed again */
+int canary_disarm(const struct layout *l, const char *identity, bool *out_was,
+		  struct err *e) NODISCARD;
 
 /* How an end is known, and what became of it. */
 struct death {
@@ -55,12 +62,13 @@ struct death {
 	int status;           /* wait status, when observed */
 	bool late;            /* found after the fact, not watched */
 	/* filled by canary_record: */
-	char cause[32];       /* "sigkill", "exited", "host-restart", "unknown" ... */
+	char cause[32]; /* "sigkill", "exited", "host-restart", "unknown" ... */
 	char id[160];
-	bool recorded;        /* this call wrote the line; false: somebody else had */
+	bool recorded; /* this call wrote the line; false: somebody else had */
 };
-/* Record the deaths of n armed servers that are gone, as one event: one look at the machine, one fsync; then drop the
- * records. Safe to call again after any interruption. Waits at most 1 s for another recorder. */
+/* Record the deaths of n armed servers that are gone, as one event: one look at the machine, one
+ * fsync; then drop the records. Safe to call again after any interruption. Waits at most 1 s for
+ * another recorder. */
 int canary_record(const struct layout *l, struct death *deaths, size_t n, struct err *e) NODISCARD;
 /* "sigkill", "sigsegv", "exited" ... out of an observed wait status. */
 void canary_cause(int status, char out[static 32]);

@@ -1,14 +1,14 @@
 /* layout.h - where everything is: the only file that builds a path of ours (SPEC 2).
  *
- * The root is opened once as a descriptor; what is below it is named relative to it and reached by fs.h without
- * following links. Nothing here makes a file. All `out` buffers are LAYOUT_PATH bytes; what goes in is
- * validated (a struct peer_id, or a name that the caller has checked: that is asserted) and the root has at most
- * LAYOUT_ROOT_MAX bytes, so names always fit.
+ * The root is opened once as a descriptor; what is below it is named relative to it and reached by
+ * fs.h without following links. Nothing here makes a file. All `out` buffers are LAYOUT_PATH bytes;
+ * what goes in is validated (a struct peer_id, or a name that the caller has checked: that is
+ * asserted) and the root has at most LAYOUT_ROOT_MAX bytes, so names always fit.
  */
 #pragma once
-#include <sys/types.h>
 #include "iapeer/base/buf.h"
 #include "iapeer/registry/peer.h"
+#include <sys/types.h>
 
 #define LAYOUT_PATH     512
 #define LAYOUT_ROOT_MAX 380 /* bytes of the root's path, and of $IAPEER_SOCK_DIR */
@@ -18,14 +18,18 @@ struct layout {
 	char root[LAYOUT_PATH];  /* absolute, as the user names it, links resolved */
 	char socks[LAYOUT_PATH]; /* absolute: $IAPEER_SOCK_DIR or <root>/socks */
 };
-#define LAYOUT_INIT {.root_fd = -1}
+#define LAYOUT_INIT                                                                                \
+	{                                                                                          \
+		.root_fd = -1                                                                      \
+	}
 
-/* Find ($IAPEER_ROOT, else .iapeer in $HOME, else in the home of the password file; blank is unset) and open the
- * root, which may be reached by a link. `make`: create it, its folders and $IAPEER_SOCK_DIR (0700) if missing; else
- * a missing root is ERR_NOT_FOUND. Wider modes of the root, its folders and the registry, environment and
- * config.json are narrowed and a warning logged. IAPEER_TEST_SANDBOX=1 refuses the real ~/.iapeer.
- * ERR_REFUSED: the root or $IAPEER_SOCK_DIR is another user's, or others may write to the latter (its mode is left
- * alone: it may be /tmp). ERR_USAGE: a path with control characters, too long, $IAPEER_SOCK_DIR not absolute.
+/* Find ($IAPEER_ROOT, else .iapeer in $HOME, else in the home of the password file; blank is unset)
+ * and open the root, which may be reached by a link. `make`: create it, its folders and
+ * $IAPEER_SOCK_DIR (0700) if missing; else a missing root is ERR_NOT_FOUND. Wider modes of the
+ * root, its folders and the registry, environment and config.json are narrowed and a warning
+ * logged. IAPEER_TEST_SANDBOX=1 refuses the real ~/.iapeer. ERR_REFUSED: the root or
+ * $IAPEER_SOCK_DIR is another user's, or others may write to the latter (its mode is left alone: it
+ * may be /tmp). ERR_USAGE: a path with control characters, too long, $IAPEER_SOCK_DIR not absolute.
  * Owned: layout_done(). */
 int layout_open(struct layout *l, bool make, struct err *e) NODISCARD;
 void layout_done(struct layout *l);
@@ -33,48 +37,57 @@ void layout_done(struct layout *l);
 #define LAYOUT_HOME_ROOT "/.iapeer" /* behind a home folder */
 
 /* Relative to the root. */
-#define LAYOUT_REGISTRY      "peers-profiles.json"
-#define LAYOUT_REGISTRY_LOCK "peers-profiles.lock"
-#define LAYOUT_REGISTRY_BAK  "peers-profiles.json.bak"
-#define LAYOUT_ENVIRONMENT   "environment"
-#define LAYOUT_TMUX_CONF     "tmux.conf"
-#define LAYOUT_CONFIG        "config.json"
-#define LAYOUT_BINARY        "bin/iapeer"
-#define LAYOUT_LIFECYCLE     "state/lifecycle"
-#define LAYOUT_LOCKS         "state/iapeer/locks"
-#define LAYOUT_REMOVING      "state/iapeer/removing"
-#define LAYOUT_TRASH         "state/trash"
-#define LAYOUT_SOCKS         "socks"
+#define LAYOUT_REGISTRY       "peers-profiles.json"
+#define LAYOUT_REGISTRY_LOCK  "peers-profiles.lock"
+#define LAYOUT_REGISTRY_BAK   "peers-profiles.json.bak"
+#define LAYOUT_ENVIRONMENT    "environment"
+#define LAYOUT_TMUX_CONF      "tmux.conf"
+#define LAYOUT_CONFIG         "config.json"
+#define LAYOUT_BINARY         "bin/iapeer"
+#define LAYOUT_LIFECYCLE      "state/lifecycle"
+#define LAYOUT_LOCKS          "state/iapeer/locks"
+#define LAYOUT_REMOVING       "state/iapeer/removing"
+#define LAYOUT_TRASH          "state/trash"
+#define LAYOUT_SOCKS          "socks"
 #define LAYOUT_CONTROL_SOCKET "state/iapeer/supervise.sock"
-#define LAYOUT_KEEPER_LOCK   "state/iapeer/supervise.lock"
-#define LAYOUT_KEEPER_LOG    "logs/iapeer/supervise.log"
-#define LAYOUT_ROUTER        "state/iapeer/router.json"
-#define LAYOUT_LIFECYCLE_LOG "logs/iapeer/lifecycle.log"
-#define LAYOUT_DELIVERY_LOG  "logs/iapeer/delivery.log"
-#define LAYOUT_EXITS_LOG     "logs/iapeer/exits.log"
-#define LAYOUT_DEATHS_DIR    "logs/iapeer/server-deaths"
-#define LAYOUT_PANE_LOGS     "logs/lifecycle"
+#define LAYOUT_KEEPER_LOCK    "state/iapeer/supervise.lock"
+#define LAYOUT_KEEPER_LOG     "logs/iapeer/supervise.log"
+#define LAYOUT_ROUTER         "state/iapeer/router.json"
+#define LAYOUT_LIFECYCLE_LOG  "logs/iapeer/lifecycle.log"
+#define LAYOUT_DELIVERY_LOG   "logs/iapeer/delivery.log"
+#define LAYOUT_EXITS_LOG      "logs/iapeer/exits.log"
+#define LAYOUT_DEATHS_DIR     "logs/iapeer/server-deaths"
+#define LAYOUT_PANE_LOGS      "logs/lifecycle"
 
-void layout_state(const struct peer_id *id, const char *what, char out[static LAYOUT_PATH]); /* state/lifecycle/<identity>.<what> */
-void layout_lock(const struct peer_id *id, char out[static LAYOUT_PATH]);     /* .../locks/<identity> */
-void layout_queue_lock(const struct peer_id *id, char out[static LAYOUT_PATH]); /* .../locks/<identity>.queue */
+void layout_state(const struct peer_id *id, const char *what,
+		  char out[static LAYOUT_PATH]); /* state/lifecycle/<identity>.<what> */
+void layout_lock(const struct peer_id *id, char out[static LAYOUT_PATH]); /* .../locks/<identity> */
+void layout_queue_lock(const struct peer_id *id,
+		       char out[static LAYOUT_PATH]); /* .../locks/<identity>.queue */
 void layout_removing(const char *name, char out[static LAYOUT_PATH]);
-void layout_pane_log(const struct peer_id *id, char out[static LAYOUT_PATH]); /* logs/lifecycle/<identity>.log */
-void layout_peer_home(const struct layout *l, const char *name, char out[static LAYOUT_PATH]);   /* absolute: <root>/peers/<name> */
-void layout_runtime_manifest(const char *runtime, char out[static LAYOUT_PATH]); /* runtimes/<runtime>/runtime.json */
+void layout_pane_log(const struct peer_id *id,
+		     char out[static LAYOUT_PATH]); /* logs/lifecycle/<identity>.log */
+void layout_peer_home(const struct layout *l, const char *name,
+		      char out[static LAYOUT_PATH]); /* absolute: <root>/peers/<name> */
+void layout_runtime_manifest(const char *runtime,
+			     char out[static LAYOUT_PATH]); /* runtimes/<runtime>/runtime.json */
 /* <root>/<rel>, absolute, for programs that are told a path. ERR_FAILED when it does not fit. */
-int layout_abs(const struct layout *l, const char *rel, char out[static LAYOUT_PATH], struct err *e) NODISCARD;
+int layout_abs(const struct layout *l, const char *rel, char out[static LAYOUT_PATH],
+	       struct err *e) NODISCARD;
 /* Below a peer's folder: .iapeer/peer-profile.json, .iapeer/runtimes/<runtime>/launch.env */
 #define LAYOUT_PEER_FOLDER ".iapeer"
 #define LAYOUT_PROFILE     ".iapeer/peer-profile.json"
 void layout_launch_env(const char *runtime, char out[static LAYOUT_PATH]);
 
-/* The identity's tmux socket, absolute: tmux-iap-<identity>.sock, or where that is too long for a socket
- * (plat_socket_max) <16 hex>.sock. Not even that: ERR_REFUSED with both lengths and IAPEER_SOCK_DIR. */
-int layout_socket(const struct layout *l, const struct peer_id *id, char out[static LAYOUT_PATH], struct err *e) NODISCARD;
+/* The identity's tmux socket, absolute: tmux-iap-<identity>.sock, or where that is too long for a
+ * socket (plat_socket_max) <16 hex>.sock. Not even that: ERR_REFUSED with both lengths and
+ * IAPEER_SOCK_DIR. */
+int layout_socket(const struct layout *l, const struct peer_id *id, char out[static LAYOUT_PATH],
+		  struct err *e) NODISCARD;
 /* The keeper's control socket, by the same rule (the short name is a hash of the root). */
-int layout_control_socket(const struct layout *l, char out[static LAYOUT_PATH], struct err *e) NODISCARD;
+int layout_control_socket(const struct layout *l, char out[static LAYOUT_PATH],
+			  struct err *e) NODISCARD;
 
-/* <identity>.<what> -> its identity and what ("stopped"; borrowed from file_name); false for anything else
- * (temporary files too). */
+/* <identity>.<what> -> its identity and what ("stopped"; borrowed from file_name); false for
+ * anything else (temporary files too). */
 bool layout_parse_state(const char *file_name, struct peer_id *out_id, const char **out_what);

@@ -1,7 +1,7 @@
 /* settings.h - the numbers of SPEC 14: defaults, then <root>/config.json, then the environment. */
 #pragma once
-#include <stdint.h>
 #include "iapeer/registry/layout.h"
+#include <stdint.h>
 
 struct settings {
 	int64_t idle_ms, boot_deadline_ms, ready_gate_ms;
@@ -13,14 +13,16 @@ struct settings {
 	bool log_verbose;
 	int64_t lifecycle_log_max_bytes, delivery_log_max_bytes, panelog_max_bytes;
 	int lifecycle_log_keep, delivery_log_keep, panelog_keep;
-	char tmux_bin[LAYOUT_PATH]; /* "" : tmux along the PATH of <root>/environment, then our own */
+	char tmux_bin[LAYOUT_PATH]; /* "" : tmux along the PATH of <root>/environment, then our own
+				     */
 };
 
-/* A bad value is named by a warning in the log and the default used; only a config.json that cannot be parsed
- * fails (ERR_CORRUPT). */
+/* A bad value is named by a warning in the log and the default used; only a config.json that cannot
+ * be parsed fails (ERR_CORRUPT). */
 int settings_load(const struct layout *l, struct settings *out, struct err *e) NODISCARD;
-/* "boot_parallel=2 idle=3600 ..." of what differs from the default, for `a command that finds a keeper with other
- * values says so`. */
+/* "boot_parallel=2 idle=3600 ..." of what differs from the default, for `a command that finds a
+ * keeper with other values says so`. */
 void settings_text(const struct settings *s, char *out, size_t size);
 /* IAPEER_<RUNTIME>_BIN from config.json or the environment; "" when not set. */
-void settings_runtime_bin(const struct layout *l, const char *runtime, char out[static LAYOUT_PATH]);
+void settings_runtime_bin(const struct layout *l, const char *runtime,
+			  char out[static LAYOUT_PATH]);

@@ -1,4 +1,5 @@
-/* client.h - how a command talks to the keeper: find it or start it, one JSON line each way (docs/PROTOCOL.md). */
+/* client.h - how a command talks to the keeper: find it or start it, one JSON line each way
+ * (docs/PROTOCOL.md). */
 #pragma once
 #include "iapeer/base/json.h"
 #include "iapeer/registry/layout.h"
@@ -6,28 +7,34 @@
 struct keeper_link {
 	int fd; /* -1: none */
 };
-#define KEEPER_LINK_INIT {.fd = -1}
+#define KEEPER_LINK_INIT                                                                           \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
 
-/* Connect; `start`: start one if none answers, and wait until it does. ERR_NOT_FOUND: none runs (start false). The
- * other end must be ours by uid. */
-int keeper_connect(const struct layout *l, bool start, int64_t deadline_ms, struct keeper_link *out, struct err *e) NODISCARD;
+/* Connect; `start`: start one if none answers, and wait until it does. ERR_NOT_FOUND: none runs
+ * (start false). The other end must be ours by uid. */
+int keeper_connect(const struct layout *l, bool start, int64_t deadline_ms, struct keeper_link *out,
+		   struct err *e) NODISCARD;
 void keeper_close(struct keeper_link *k);
-/* Send a request, wait for its one line. ERR_TIMEOUT past the deadline; ERR_NOT_FOUND when the keeper went away (ask
- * again: what was asked is on disk). *out_reply owned. *e is filled only on failure. */
-int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadline_ms, struct json **out_reply, struct err *e)
-    NODISCARD;
+/* Send a request, wait for its one line. ERR_TIMEOUT past the deadline; ERR_NOT_FOUND when the
+ * keeper went away (ask again: what was asked is on disk). *out_reply owned. *e is filled only on
+ * failure. */
+int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadline_ms,
+	       struct json **out_reply, struct err *e) NODISCARD;
 /* The keeper's pid, 0 when none lives. Starts nothing. */
 int keeper_pid(const struct layout *l, pid_t *out, struct err *e) NODISCARD;
 
-/* Deliver: the item is in the queue; wait until its receipt reaches `wait` or the deadline. *out_reason: why it still
- * waits (""). Survives the keeper's death: it starts another and asks again. ERR_TIMEOUT past the deadline; ERR_REFUSED,
- * ERR_STOPPED, ERR_USAGE or ERR_CORRUPT at once when it will not be delivered until somebody changes something (it stays in
- * the queue). */
-int keeper_deliver(const struct layout *l, const struct peer_id *id, const char *message_id, bool turn, int64_t deadline_ms,
-		   char *out_reason, size_t size, struct err *e) NODISCARD;
-/* Run a trigger (new, run, attach) for the identity and wait for its outcome: the reply's members are `mode`, `cause`, or
- * an error's. */
-int keeper_apply(const struct layout *l, const struct peer_id *id, const char *trigger, int64_t deadline_ms, struct json **out_reply,
-		 struct err *e) NODISCARD;
+/* Deliver: the item is in the queue; wait until its receipt reaches `wait` or the deadline.
+ * *out_reason: why it still waits (""). Survives the keeper's death: it starts another and asks
+ * again. ERR_TIMEOUT past the deadline; ERR_REFUSED, ERR_STOPPED, ERR_USAGE or ERR_CORRUPT at once
+ * when it will not be delivered until somebody changes something (it stays in the queue). */
+int keeper_deliver(const struct layout *l, const struct peer_id *id, const char *message_id,
+		   bool turn, int64_t deadline_ms, char *out_reason, size_t size,
+		   struct err *e) NODISCARD;
+/* Run a trigger (new, run, attach) for the identity and wait for its outcome: the reply's members
+ * are `mode`, `cause`, or an error's. */
+int keeper_apply(const struct layout *l, const struct peer_id *id, const char *trigger,
+		 int64_t deadline_ms, struct json **out_reply, struct err *e) NODISCARD;
 /* Make sure that a keeper runs, so that what is about to be written to disk will be carried out. */
 int keeper_ensure(const struct layout *l, int64_t deadline_ms, struct err *e) NODISCARD;

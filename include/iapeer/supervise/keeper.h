@@ -1,11 +1,12 @@
-/* keeper.h - inside of supervise: the keeper's parts. Each callback turns an event into one call and ends. */
+/* keeper.h - inside of supervise: the keeper's parts. Each callback turns an event into one call
+ * and ends. */
 #pragma once
-#include <uv.h>
 #include "iapeer/base/json.h"
 #include "iapeer/canary/ledger.h"
 #include "iapeer/registry/registry.h"
 #include "iapeer/registry/settings.h"
 #include "iapeer/supervise/workq.h"
+#include <uv.h>
 
 #define REAPED_RING 512
 
@@ -20,13 +21,14 @@ struct keeper;
 struct watched {
 	struct keeper *k;
 	struct canary canary;
-	int fd;               /* becomes readable when the server has exited; -1: it was gone already */
+	int fd; /* becomes readable when the server has exited; -1: it was gone already */
 	uv_poll_t poll;
 	struct pane_watch *pane; /* its program, once the session is on record; NULL: not watched */
-	bool dying;           /* seen dead, to be recorded */
-	bool late;            /* dead before we looked */
-	int tries;            /* looks for its exit status */
-	int64_t activity_utc_ms;  /* its newest sign of life, as it was written; 0: not looked at yet */
+	bool dying;              /* seen dead, to be recorded */
+	bool late;               /* dead before we looked */
+	int tries;               /* looks for its exit status */
+	int64_t
+	    activity_utc_ms; /* its newest sign of life, as it was written; 0: not looked at yet */
 	int64_t activity_mono_ms; /* the same in awake time: idle is counted from here */
 	int64_t looked_mono_ms;
 	struct watched *next;
@@ -51,7 +53,7 @@ struct worker {
 	char identity[PEER_IDENTITY_MAX + 1];
 	enum trigger trigger;
 	struct buf line;
-	bool done;            /* its last line was read */
+	bool done; /* its last line was read */
 	struct worker *next;
 };
 
@@ -88,7 +90,8 @@ struct keeper {
 	uv_pipe_t listener;
 	uv_signal_t sigchld, sigterm, sigint, sighup;
 	uv_timer_t work_timer, death_timer, idle_timer, rescan_timer, leave_timer, tick_timer;
-	int64_t tick_mono_ms, tick_utc_ms; /* of the last tick: a jump of the clock between two shows */
+	int64_t tick_mono_ms,
+	    tick_utc_ms; /* of the last tick: a jump of the clock between two shows */
 	uv_fs_event_t state_events, log_events;
 	bool log_events_on;
 	struct workq work;
@@ -103,24 +106,29 @@ struct keeper {
 /* supervise.c */
 void keeper_leave(struct keeper *k);            /* stop taking work, finish, end the loop */
 void keeper_consider_leaving(struct keeper *k); /* on demand, and nothing to do: in a moment */
-void keeper_scan(struct keeper *k);             /* everything from disk: removals, canaries, peers */
-void keeper_look(struct keeper *k, const char *identity, int64_t not_before_ms); /* one peer: does it need a worker? */
+void keeper_scan(struct keeper *k); /* everything from disk: removals, canaries, peers */
+void keeper_look(struct keeper *k, const char *identity,
+		 int64_t not_before_ms); /* one peer: does it need a worker? */
 
 /* reap.c */
-void keeper_reap(struct keeper *k);             /* collect what died below us */
+void keeper_reap(struct keeper *k); /* collect what died below us */
 bool keeper_reaped(const struct keeper *k, struct proc_ref ref, int *out_status);
 
 /* watch.c */
-void keeper_watch(struct keeper *k, const char *identity); /* read its canary; watch its server if it is armed */
+void keeper_watch(struct keeper *k,
+		  const char *identity); /* read its canary; watch its server if it is armed */
 void keeper_watch_all(struct keeper *k);
-void keeper_settle_deaths(struct keeper *k);    /* record what is seen dead, now */
-/* Before a worker touches it: a death that is about to be seen is recorded first, with the status that only we have. */
+void keeper_settle_deaths(struct keeper *k); /* record what is seen dead, now */
+/* Before a worker touches it: a death that is about to be seen is recorded first, with the status
+ * that only we have. */
 void keeper_check_server(struct keeper *k, const char *identity);
 void keeper_unwatch_all(struct keeper *k);
-int64_t keeper_activity(struct keeper *k, const char *identity); /* as the last tick saw it; 0: not */
+int64_t keeper_activity(struct keeper *k,
+			const char *identity); /* as the last tick saw it; 0: not */
 
 /* workers.c */
-void keeper_want(struct keeper *k, const char *identity, enum trigger t, bool boots, int64_t not_before_ms);
+void keeper_want(struct keeper *k, const char *identity, enum trigger t, bool boots,
+		 int64_t not_before_ms);
 void keeper_run_work(struct keeper *k);
 void keeper_end_workers(struct keeper *k);
 
@@ -133,11 +141,14 @@ void keeper_tick(struct keeper *k, struct json *outcomes);
 int keeper_listen(struct keeper *k, struct err *e) NODISCARD;
 void keeper_hear_no_more(struct keeper *k);
 void keeper_receipt(struct keeper *k, const char *identity, const char *message_id);
-/* A worker is done: `reply` is what it said (NULL: it died); `final`: its messages will not be tried again by themselves. */
-void keeper_outcome(struct keeper *k, const char *identity, enum trigger t, const struct json *reply, bool final);
+/* A worker is done: `reply` is what it said (NULL: it died); `final`: its messages will not be
+ * tried again by themselves. */
+void keeper_outcome(struct keeper *k, const char *identity, enum trigger t,
+		    const struct json *reply, bool final);
 
 /* events.c */
 int keeper_watch_files(struct keeper *k, struct err *e) NODISCARD;
 void keeper_watch_logs(struct keeper *k, bool on);
 struct waiting *keeper_waiting(struct keeper *k, const char *identity); /* NULL */
-void keeper_set_waiting(struct keeper *k, const char *identity, const char *reason); /* "" : no more */
+void keeper_set_waiting(struct keeper *k, const char *identity,
+			const char *reason); /* "" : no more */
