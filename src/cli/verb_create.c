@@ -11,14 +11,15 @@
 #include "iapeer/base/fs.h"
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
-#include "iapeer/base/plat.h"
 #include "iapeer/base/str.h"
+#include "iapeer/cli/binary_link.h"
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/words.h"
 #include "iapeer/lifecycle/remove.h"
 #include "iapeer/registry/environment.h"
+#include "iapeer/registry/service.h"
 
 #include "iapeer/base/banned.h"
 
@@ -289,19 +290,6 @@ static int look_at_runtimes(const struct ctx *c, struct creation *n, struct err 
 
 /* ---- doing it ---- */
 
-/* What outlives a command names this link, never a versioned path. */
-static int ensure_binary_link(const struct layout *l, struct err *e)
-{
-	char self[PATH_MAX];
-
-	if (faccessat(l->root_fd, LAYOUT_BINARY, X_OK, 0) == 0)
-		return 0;
-	if (plat_self_exe(self, sizeof self, e) < 0)
-		return -1;
-	return fs_mkdirs(l->root_fd, "bin", e) < 0 ? -1
-						   : fs_symlink(self, l->root_fd, LAYOUT_BINARY, e);
-}
-
 static int register_peer(const struct ctx *c, struct creation *n, struct err *e)
 {
 	struct peer_record r = {.intelligence = n->profile.intelligence,
@@ -329,9 +317,18 @@ static int make(const struct ctx *c, struct creation *n, struct err *e)
 	memcpy(n->profile.name, n->name, sizeof n->name);
 	if (fs_mkdirs(AT_FDCWD, n->folder, e) < 0 || profile_save(n->folder, &n->profile, e) < 0)
 		return -1;
-	if (ensure_binary_link(&c->layout, e) < 0)
+	if (binary_link_ensure(&c->layout, e) < 0)
 		return -1;
 	return register_peer(c, n, e);
+}
+
+/* Its owner should hear it now, not when the first message is refused. */
+static void warn_of_service(struct creation *n)
+{
+	struct err why = ERR_INIT;
+
+	if (service_guard(n->name, NULL, &why) < 0)
+		strv_fmt(&n->warnings, "%s; it is read-only for us", why.msg);
 }
 
 static void report(struct ctx *c, const struct creation *n)
@@ -392,6 +389,7 @@ int verb_create(struct ctx *c, const struct parsed *p, struct err *e)
 	if (environment_ensure(&c->layout, e) < 0 || look_at_runtimes(c, &n, e) < 0 ||
 	    make(c, &n, e) < 0)
 		return -1;
+	warn_of_service(&n);
 	report(c, &n);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include "iapeer/delivery/sender.h"
 #include "iapeer/lifecycle/apply.h"
 #include "iapeer/lifecycle/marks.h"
+#include "iapeer/registry/service.h"
 #include "iapeer/runtime/manifest.h"
 #include "iapeer/supervise/client.h"
 
@@ -29,6 +30,7 @@
 /* What was done to one identity. */
 struct result {
 	const char *action;
+	const char *refused; /* instead of "failed" */
 	char mode[16], cause[64];
 	struct err why; /* of "failed" */
 };
@@ -141,6 +143,18 @@ static int new_one(const struct ctx *c, const struct parsed *p, const struct tar
 	return -1;
 }
 
+/* A peer that somebody else's job keeps is read-only: not even a flag is written. */
+static int guard(const struct services *services, const struct target *t, struct result *r,
+		 struct err *e)
+{
+	enum service_owner owner = SERVICE_NONE;
+
+	if (services_guard(services, t->id.name, &owner, e) == 0)
+		return 0;
+	r->refused = service_action(owner);
+	return -1;
+}
+
 static int one(const struct ctx *c, const struct parsed *p, const struct target *t,
 	       struct result *r, struct err *e)
 {
@@ -183,7 +197,10 @@ static void tell(struct json *results, const struct target *t, const struct resu
 
 	json_set_str(o, "personality", t->id.name);
 	json_set_str(o, "runtime", t->id.runtime);
-	json_set_str(o, "action", r->why.code == ERR_NONE ? r->action : "failed");
+	if (r->why.code == ERR_NONE)
+		json_set_str(o, "action", r->action);
+	else
+		json_set_str(o, "action", r->refused ? r->refused : "failed");
 	json_set_str_opt(o, "mode", r->mode);
 	json_set_str_opt(o, "cause", r->cause);
 	json_set_str_opt(o, "reason", r->why.msg);
@@ -211,12 +228,14 @@ static int worst(size_t n, size_t failed, const struct err *bad, struct err *e)
 int verb_life(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	AUTO(targets_done) struct targets t = {.v = NULL};
+	AUTO(services_done) struct services services = {.n = 0};
 	struct err bad = ERR_INIT;
 	struct json *results;
 	size_t failed = 0;
 
 	if (targets_find(c, p, p->verb->arg != LIFE_NEW, &t, e) < 0)
 		return -1;
+	services_scan(&services);
 	c->reply = json_object();
 	results = json_set(c->reply, "results", json_array());
 	for (size_t i = 0; i < t.n; i++) {
@@ -224,7 +243,7 @@ int verb_life(struct ctx *c, const struct parsed *p, struct err *e)
 
 		struct err why = ERR_INIT;
 
-		if (one(c, p, &t.v[i], &r, &why) < 0) {
+		if (guard(&services, &t.v[i], &r, &why) < 0 || one(c, p, &t.v[i], &r, &why) < 0) {
 			r.why = why;
 			failed++;
 			if (why.code >= bad.code)

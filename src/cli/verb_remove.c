@@ -9,6 +9,7 @@
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/words.h"
 #include "iapeer/lifecycle/remove.h"
+#include "iapeer/registry/service.h"
 
 #include "iapeer/base/banned.h"
 
@@ -50,9 +51,16 @@ int verb_remove(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	AUTO(removal_done) struct removal r = {.absent = true};
 	const char *name = p->args[0];
+	enum service_owner owner = SERVICE_NONE;
 
 	if (peer_name_check(name, e) < 0)
 		return -1;
+	if (registry_find(&c->registry, name) && !opt_given(p, "force") &&
+	    service_guard(name, &owner, e) < 0) {
+		r.absent = false;
+		tell(c, name, service_action(owner), &r);
+		return -1;
+	}
 	if (c->rooted &&
 	    remove_peer(&c->layout, &c->settings, name, opt_given(p, "force"), &r, e) < 0) {
 		r.absent = false;

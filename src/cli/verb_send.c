@@ -16,6 +16,7 @@
 #include "iapeer/delivery/receipt.h"
 #include "iapeer/launch/launch.h"
 #include "iapeer/lifecycle/marks.h"
+#include "iapeer/registry/service.h"
 #include "iapeer/supervise/client.h"
 
 #include "iapeer/base/banned.h"
@@ -179,6 +180,8 @@ static int check_state(const struct ctx *c, struct sending *s, struct err *e)
 {
 	struct sight now;
 
+	if (service_guard(s->id.name, NULL, e) < 0)
+		return -1;
 	if (mark_is_set(&c->layout, &s->id, MARK_STOPPED)) {
 		err_set(e, ERR_STOPPED, 0, "%s is stopped", s->id.name);
 		return err_hint(e, "iapeer start %s", s->id.name);

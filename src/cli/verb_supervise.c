@@ -8,6 +8,7 @@
 #include "iapeer/base/str.h"
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/opt.h"
+#include "iapeer/cli/service_files.h"
 #include "iapeer/launch/panelog.h"
 #include "iapeer/lifecycle/hook.h"
 #include "iapeer/supervise/client.h"
@@ -55,13 +56,30 @@ static int once(struct ctx *c, struct err *e)
 	return 0;
 }
 
+/* 1: none of these was asked for. */
+static int service(struct ctx *c, const struct parsed *p, struct err *e)
+{
+	int asked = opt_given(p, "print") + opt_given(p, "install") + opt_given(p, "uninstall");
+
+	if (asked > 1)
+		return err_set(e, ERR_USAGE, 0, "--print, --install, --uninstall: which?");
+	if (opt_given(p, "print"))
+		return service_print(c, opt_value(p, "print"), e);
+	if (opt_given(p, "install"))
+		return service_install(c, e);
+	return opt_given(p, "uninstall") ? service_uninstall(c, e) : 1;
+}
+
 int verb_supervise(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	struct supervise_opts o = {.on_demand = opt_given(p, "on-demand"),
 				   .replace = opt_given(p, "replace"),
 				   .ready_fd = -1};
 	int64_t fd = -1, seconds = 60;
+	int rc = service(c, p, e);
 
+	if (rc <= 0)
+		return rc;
 	if (opt_i64(p, "ready-fd", 3, DESCRIPTOR_MAX, &fd, e) < 0 ||
 	    opt_i64(p, "interval", 1, 86400, &seconds, e) < 0)
 		return -1;

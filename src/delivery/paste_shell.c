@@ -220,6 +220,8 @@ static bool newline_after(struct pane *p, int64_t from, int64_t *out_offset)
 	const char *nl;
 	struct err e;
 
+	if (pane_log_size(p) < from)
+		from = 0; /* rotated meanwhile */
 	if (pane_log_from(p, from, &b, &e) < 0)
 		return false;
 	nl = b.len ? memchr(b.p, '\n', b.len) : NULL;

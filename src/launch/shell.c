@@ -12,6 +12,7 @@
 #include "iapeer/base/banned.h"
 
 #define QUIET_MS       30   /* a shell without line editing is taken at its word after this */
+#define QUIET_RAW_MS   100  /* a prompt that we do not know is taken for one after this */
 #define QUIET_EDITS_MS 1000 /* one that should edit lines gets this long to switch its terminal */
 
 void shell_look(const struct pane *p, struct shell_facts *out)
@@ -89,12 +90,24 @@ static bool edits_lines(const struct pane *p)
 	return false;
 }
 
-/* Something visible stands on the row where the cursor is. */
-static bool row_shows(struct pane *p, int64_t from)
+static size_t trimmed_len(const char *s)
+{
+	size_t n = strlen(s);
+
+	while (n > 0 && s[n - 1] == ' ')
+		n--;
+	return n;
+}
+
+/* What stands on the row where the cursor is: something visible, and the prompt that we know (or none is known). The log comes
+ * through tmux and lags behind the shell: behind much output a row of that is no prompt yet. */
+static bool row_shows(struct pane *p, int64_t from, bool *out_prompt)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(8192);
 	AUTO(buf_done) struct buf row = BUF_INIT(4096);
 	int64_t size = pane_log_size(p);
+	struct shell_memory m;
+	size_t n, want;
 	struct err e;
 
 	if (size <= from)
@@ -102,7 +115,11 @@ static bool row_shows(struct pane *p, int64_t from)
 	if (pane_log_from(p, size - from > 4096 ? size - 4096 : from, &b, &e) < 0)
 		return false;
 	shell_last_row(buf_cstr(&b), b.len, &row);
-	return row.len > strspn(buf_cstr(&row), " ");
+	n = trimmed_len(buf_cstr(&row));
+	shell_memory_load(p, &m);
+	want = trimmed_len(m.prompt);
+	*out_prompt = n >= want && memcmp(buf_cstr(&row) + n - want, m.prompt, want) == 0;
+	return n > 0;
 }
 
 int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t deadline_ms, struct err *e)
@@ -113,15 +130,18 @@ int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t d
 
 	for (;;) {
 		int64_t now = clock_mono_ms(), next = pane_log_size(p);
+		bool prompt = false;
 
 		if (next != size) {
 			size = next;
 			still_since = now;
 		}
+		if (size < from)
+			from = 0; /* rotated meanwhile */
 		shell_look(p, &f);
 		if (f.known && f.at_prompt && size > from) {
 			/* A raw terminal and a sleeping shell: it reads. Nothing more has to be waited for. */
-			if (!f.canonical && f.sleeping && row_shows(p, from))
+			if (!f.canonical && f.sleeping && row_shows(p, from, &prompt) && (prompt || now - still_since >= QUIET_RAW_MS))
 				return 0;
 			if (now - still_since >= (edits || edits_lines(p) ? QUIET_EDITS_MS : QUIET_MS))
 				return 0;

@@ -103,10 +103,15 @@ static char *format_escaped(const char *s)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 
-	for (; *s; s++) {
-		if (*s == '#')
-			buf_chr(&b, '#');
-		buf_chr(&b, *s);
+	while (*s) {
+		size_t n = strspn(s, "#");
+
+		/* Before a [ tmux leaves any number of them as they are: a style. */
+		for (size_t i = 0; i < n; i++)
+			buf_str(&b, s[n] == '[' ? "#" : "##");
+		s += n;
+		if (*s)
+			buf_chr(&b, *s++);
 	}
 	return xstrdup(buf_cstr(&b));
 }
@@ -212,24 +217,25 @@ int tmux_look(const struct tmux *t, bool history, int64_t deadline_ms, struct tm
 	AUTO(strv_done) struct strv a = STRV_INIT;
 	struct proc_opts o = {.deadline_ms = deadline_ms, .out_max_bytes = CAP_SCREEN};
 	int in_mode = 0, attached = 0, used = 0;
-	long long last = 0;
+	long long was_attached = 0, last = 0;
 
 	add_all(&a, (const char *const[]){"display-message", "-p", "-t", t->pane,
 					  "#{cursor_x} #{cursor_y} #{pane_height} #{pane_in_mode} #{session_attached} "
-					  "0#{session_activity}",
+					  "0#{session_last_attached} 0#{session_activity}",
 					  ";", "capture-pane", "-p", "-e", "-t", t->pane, NULL});
 	if (history)
 		add_all(&a, (const char *const[]){"-S", "-", NULL});
 	if (run(t, &a, &o, &r, "capture-pane", e) < 0)
 		return -1;
-	if (sscanf(buf_cstr(&r.out), "%d %d %d %d %d %lld\n%n", &out->cursor_x, &out->cursor_y, &out->height, &in_mode, &attached,
-		   &last, &used) != 6)
+	if (sscanf(buf_cstr(&r.out), "%d %d %d %d %d %lld %lld\n%n", &out->cursor_x, &out->cursor_y, &out->height, &in_mode, &attached,
+		   &was_attached, &last, &used) != 7)
 		return err_set(e, ERR_FAILED, 0, "tmux answered %.60s", buf_cstr(&r.out));
 	/* %n after white space skips empty first rows of the screen too: only the first line is ours. */
 	used = (int)strcspn(buf_cstr(&r.out), "\n") + 1;
 	out->in_mode = in_mode != 0;
 	out->attached = attached != 0;
-	out->last_input_ms = last * 1000;
+	/* A new session counts as active; where nobody ever attached, nobody has typed. */
+	out->last_input_ms = was_attached ? last * 1000 : 0;
 	buf_done(&out->screen);
 	out->screen = (struct buf)BUF_INIT(CAP_SCREEN);
 	if ((size_t)used < r.out.len)

@@ -14,6 +14,7 @@
 #include "iapeer/lifecycle/activity.h"
 #include "iapeer/lifecycle/marks.h"
 #include "iapeer/lifecycle/step.h"
+#include "iapeer/registry/service.h"
 
 #include "iapeer/base/banned.h"
 
@@ -30,7 +31,7 @@ static int step_none(struct step *s, struct err *e)
 
 static int refuse_foreign(struct step *s, struct err *e)
 {
-	return err_set(e, ERR_REFUSED, 0, "%s belongs to a service of somebody else's (%s)", s->in->id.name, s->foreign);
+	return service_guard(s->in->id.name, NULL, e); /* it knows the file and says it */
 }
 
 static int refuse_undeclared(struct step *s, struct err *e)
@@ -130,6 +131,7 @@ static void look_further(struct step *s)
 	struct activity a;
 	struct err why;
 
+	s->seen.snap.foreign = service_guard(s->in->id.name, NULL, &why) < 0;
 	if (s->in->trigger == TRIG_TICK && s->in->activity_utc_ms && s->seen.snap.session == SESSION_LIVE) {
 		/* The keeper has counted, in awake time; here it is only seen that nothing has happened since. */
 		activity_look(s->in->layout, &s->seen.session, s->manifest.kind, &a);

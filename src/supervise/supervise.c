@@ -21,6 +21,7 @@
 #include "iapeer/delivery/queue.h"
 #include "iapeer/lifecycle/observe.h"
 #include "iapeer/lifecycle/remove.h"
+#include "iapeer/registry/service.h"
 #include "iapeer/supervise/client.h"
 #include "iapeer/supervise/keeper.h"
 
@@ -55,6 +56,7 @@ static void look(struct keeper *k, const struct registry *r, const struct peer_i
 		free(o);
 		return;
 	}
+	o->snap.foreign = service_guard(id->name, NULL, &e) < 0;
 	work = o->snap.queued || o->snap.sending;
 	d = decide(work ? TRIG_MESSAGE : TRIG_LOOK, &o->snap);
 	/* A head that waits is tried again by its own clock (events.c). */

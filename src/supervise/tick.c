@@ -8,6 +8,7 @@
 #include "iapeer/base/mem.h"
 #include "iapeer/lifecycle/activity.h"
 #include "iapeer/lifecycle/observe.h"
+#include "iapeer/registry/service.h"
 #include "iapeer/supervise/keeper.h"
 
 #include "iapeer/base/banned.h"
@@ -95,6 +96,7 @@ static void decide_one(struct watched *w, const struct peer_id *id, const struct
 	o = xcalloc(1, sizeof *o);
 	if (observe(&in, o, &e) == 0) {
 		o->snap.idle = idle;
+		o->snap.foreign = service_guard(id->name, NULL, &e) < 0;
 		d = decide(TRIG_TICK, &o->snap);
 		tell(outcomes, w->canary.identity, d.word, d.rule);
 		if (d.action > ACT_REFUSE_UNKNOWN)

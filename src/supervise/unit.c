@@ -51,26 +51,34 @@ static int check(const struct unit_spec *s, struct err *e)
 
 /* ---- systemd ---- */
 
-/* In double quotes, as systemd.syntax(7) reads them; % begins a specifier. A $ is plain in
- * Environment= and in the path of a program; only the arguments behind it would be expanded, and
- * ours are fixed words. */
-static void put_quoted(struct buf *out, const char *s)
+/* In double quotes, as systemd.syntax(7) reads them. % begins a specifier everywhere; $ a variable
+ * only in the arguments of a program: not in its path, and not in Environment=. */
+static void put_quoted(struct buf *out, const char *s, bool argument)
 {
 	buf_chr(out, '"');
 	for (; *s; s++) {
 		if (*s == '"' || *s == '\\')
 			buf_chr(out, '\\');
-		if (*s == '%')
-			buf_chr(out, '%');
+		if (*s == '%' || (argument && *s == '$'))
+			buf_chr(out, *s);
 		buf_chr(out, *s);
 	}
 	buf_chr(out, '"');
 }
 
+/* systemd refuses quotes and backslashes in the path of a program, however they are written
+ * ("contains special characters"); in an argument they are fine. */
+static bool needs_env(const char *program)
+{
+	return program[strcspn(program, "\"'\\")] != '\0';
+}
+
 static void put_exec(struct buf *out, const char *program)
 {
-	buf_str(out, "ExecStart=");
-	put_quoted(out, program);
+	bool env = needs_env(program);
+
+	buf_str(out, env ? "ExecStart=/usr/bin/env " : "ExecStart=");
+	put_quoted(out, program, env);
 	buf_str(out, " supervise --replace\n");
 }
 
@@ -88,7 +96,7 @@ static void print_systemd(const struct unit_spec *s, struct buf *out)
 	put_exec(out, s->program);
 	for (size_t i = 0; i < s->env->n; i++) {
 		buf_str(out, "Environment=");
-		put_quoted(out, s->env->v[i]);
+		put_quoted(out, s->env->v[i], false);
 		buf_chr(out, '\n');
 	}
 	buf_str(out, "Restart=always\n"
@@ -178,6 +186,10 @@ int unit_print(enum manager m, const struct unit_spec *s, struct buf *out, struc
 {
 	if (check(s, e) < 0)
 		return -1;
+	if (m == MANAGER_SYSTEMD && needs_env(s->program) && strchr(s->program, '='))
+		return err_set(e, ERR_USAGE, 0,
+			       "%.200s holds quotes or backslashes and =: no unit can name it",
+			       s->program);
 	if (m == MANAGER_SYSTEMD)
 		print_systemd(s, out);
 	else

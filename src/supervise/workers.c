@@ -214,10 +214,10 @@ static void start(struct keeper *k, struct work *work, enum trigger trigger)
 	struct worker *w = worker_new(k, work, trigger);
 	char name[] = "iapeer", verb[] = "_apply", by[48], build[64], activity[48];
 	char *argv[] = {name, verb, w->identity, by, build, activity, NULL};
-	uv_stdio_container_t io[3] = {
-	    {.flags = UV_IGNORE},
-	    {.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)&w->out},
-	    {.flags = UV_INHERIT_FD, .data.fd = 2}};
+	uv_stdio_container_t io[3] = {{.flags = UV_IGNORE},
+				      {.flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_WRITABLE_PIPE),
+				       .data.stream = (uv_stream_t *)&w->out},
+				      {.flags = UV_INHERIT_FD, .data.fd = 2}};
 	uv_process_options_t o = {.exit_cb = on_exit_worker,
 				  .file = plat_self_again(),
 				  .args = argv,

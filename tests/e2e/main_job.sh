@@ -125,6 +125,19 @@ check "the turn is over when it returns" screen_line bob turned
 check_exit "ask that takes too long: 6" 6 iapeer ask bob 'sleep 3' --timeout 1 --json
 check_eq "but it was delivered" delivered "$(json status)"
 
+# ---- what a program prints is no draft, however much it is and however the prompt looks afterwards
+must iapeer create vera --runtime shell
+check_exit "the first message changes the prompt" 0 iapeer send vera "PS1='> '"
+check_exit "the next one is delivered" 0 iapeer ask vera 'echo fine' --timeout 10
+check_eq "and answered" fine "$out"
+check_exit "a long answer" 0 iapeer ask vera 'seq 1 20000; echo the-end' --timeout 20
+check_eq "is whole" "20001 the-end" "$(printf '%s\n' "$out" | grep -c '') $(printf '%s\n' "$out" | tail -n 1)"
+check_exit "one that is too long for an answer" 0 iapeer ask vera 'seq 1 200000' --timeout 20
+check_has "says so" "$out" "answer is longer"
+check_exit "the next one is delivered" 0 iapeer ask vera 'echo fine too' --timeout 10
+check_eq "and answered" "fine too" "$out"
+must iapeer remove vera --force
+
 # ---- refusals that start nothing
 check_exit "unknown peer" 3 iapeer send bobb hello --json
 check_has "nearest name" "$out" "bob"

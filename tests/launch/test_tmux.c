@@ -85,6 +85,14 @@ static char *proc_words(pid_t pid, const char *what)
 	return s;
 }
 
+static bool runs(const struct tmux_started *s, const char *program)
+{
+	struct proc_info info;
+
+	OK(plat_proc_info(s->pane.pid, &info, e));
+	return strcmp(info.name, program) == 0;
+}
+
 /* ---- the start ---- */
 
 static void a_hostile_folder_is_a_folder(void **state)
@@ -102,6 +110,8 @@ static void a_hostile_folder_is_a_folder(void **state)
 		prepare(w, &b, dir, WORDS("/bin/cat"));
 		boot(&b);
 		snprintf(link, sizeof link, "/proc/%ld/cwd", (long)b.out.pane.pid);
+		/* The child goes there between fork and exec. */
+		EVENTUALLY(runs(&b.out, "cat"));
 		assert_true(readlink(link, cwd, sizeof cwd - 1) > 0);
 		assert_string_equal(cwd, world_path(w, dirs[i]));
 		assert_false(world_exists(w, "pwned"));
@@ -145,7 +155,7 @@ static void the_environment_is_what_was_given_and_nothing_else(void **state)
 	setenv("SECRET_OF_THE_CALLER", "hunter2", 1);
 	prepare(w, &b, w->dir, WORDS("/bin/cat"));
 	boot(&b);
-	EVENTUALLY(plat_proc_state(b.out.pane) != PROC_GONE);
+	EVENTUALLY(runs(&b.out, "cat"));
 	auto_free char *env = proc_words(b.out.pane.pid, "environ");
 	assert_null(strstr(env, "hunter2"));
 	assert_null(strstr(env, "TMUX="));

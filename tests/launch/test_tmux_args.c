@@ -110,6 +110,7 @@ static void hostile_words_stay_words(void **state)
 	    {"/a\nb", "/a\nb", "back\\;", "back\\\\;"},
 	    {"/;;", "/;\\;", "", ""},
 	    {"/#", "/##", "#(id)", "#(id)"},
+	    {"/#[a]##[b]#", "/#[a]##[b]##", "x", "x"},
 	    {"/x", "/x", "--", "--"},
 	};
 	struct world *w = *state;
@@ -180,11 +181,12 @@ static void a_look_is_one_call(void **state)
 {
 	struct world *w = *state;
 	AUTO(tmux_look_done) struct tmux_look k = {.cursor_x = -1};
-	struct tmux t = fake(w, "0 out\n7 3 50 1 2 01700000000\n\n  first row\n--\n0 out\n0 0 50 0 0 0\nx\n");
+	struct tmux t = fake(w, "0 out\n7 3 50 1 2 01699999990 01700000000\n\n  first row\n--\n0 out\n0 0 50 0 0 0 01700000000\nx\n");
 
 	OK(tmux_look(&t, false, soon(), &k, e));
 	called_with(w, 0,
-		    "display-message|-p|-t|%3|#{cursor_x} #{cursor_y} #{pane_height} #{pane_in_mode} #{session_attached} 0#{session_activity}|"
+		    "display-message|-p|-t|%3|#{cursor_x} #{cursor_y} #{pane_height} #{pane_in_mode} #{session_attached} 0#{session_last_attached} "
+		    "0#{session_activity}|"
 		    ";|capture-pane|-p|-e|-t|%3|");
 	assert_int_equal(k.cursor_x, 7);
 	assert_int_equal(k.cursor_y, 3);
@@ -196,6 +198,7 @@ static void a_look_is_one_call(void **state)
 	auto_free char *history = call(w, 1);
 	assert_true(str_ends(history, "|-S|-|"));
 	assert_false(k.in_mode || k.attached);
+	assert_int_equal(k.last_input_ms, 0); /* nobody ever attached: its activity is its start */
 }
 
 /* ---- what it says ---- */

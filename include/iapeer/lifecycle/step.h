@@ -13,7 +13,6 @@ struct step {
 	bool has_manifest;
 	struct manifest manifest;
 	struct profile profile;
-	char foreign[LAYOUT_PATH]; /* the service that has it */
 	struct observation seen;
 	/* a turn to be waited for, without the lock */
 	char turn_id[MESSAGE_ID_MAX + 1];
