@@ -192,7 +192,9 @@ static size_t unescape(const char *s, const char *end, char *out)
 		*out = (char)strtol(hex, NULL, 16);
 		return 3;
 	}
-	*out = *s && letter ? meant[letter - letters] : *s;
+	*out = *s;
+	if (*s && letter)
+		*out = meant[letter - letters];
 	return 1;
 }
 

@@ -42,18 +42,25 @@ static void log_place(const struct layout *l, const struct canary *c, struct log
 	snprintf(out->deaths, sizeof out->deaths, "%s/server-deaths", c->log_dir);
 }
 
-void canary_cause(int status, char out[static 32])
+static void signal_cause(int sig, char out[static 32])
 {
-	const char *name = WIFSIGNALED(status) ? proc_signal_name(WTERMSIG(status)) : NULL;
+	const char *name = proc_signal_name(sig);
 
-	if (!WIFSIGNALED(status))
-		snprintf(out, 32, "exited");
-	else if (name)
-		snprintf(out, 32, "%s", name);
-	else
-		snprintf(out, 32, "signal-%d", WTERMSIG(status));
+	if (!name) {
+		snprintf(out, 32, "signal-%d", sig);
+		return;
+	}
+	snprintf(out, 32, "%s", name);
 	for (char *c = out; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
+}
+
+void canary_cause(int status, char out[static 32])
+{
+	if (WIFSIGNALED(status))
+		signal_cause(WTERMSIG(status), out);
+	else
+		snprintf(out, 32, "exited");
 }
 
 static void death_id(const struct canary *c, char *out, size_t size)
@@ -116,24 +123,34 @@ static void swap_first_two(const char *line, size_t len, struct buf *out)
 	buf_add(out, line + a + 1 + b, len - (a + 1 + b));
 }
 
-static int publish(const struct layout *l, const struct death *d, const struct log_place *at,
-		   const struct logfmt *head, const struct buf *machine, bool durable,
-		   bool *out_created, struct err *e)
+/* One death on its way to the records. */
+struct recording {
+	const struct layout *l;
+	struct death *d;
+	struct log_place at;
+	struct logfmt head;        /* the facts, as the line has them */
+	const struct buf *machine; /* evidence gathered once for all that died together */
+	bool durable;              /* the last of a burst: its fsync is everybody's */
+};
+
+static int publish(const struct recording *r, bool *out_created, struct err *e)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(CAP_EVIDENCE);
+	const struct log_place *at = &r->at;
+	const struct death *d = r->d;
 	char path[LAYOUT_PATH * 3];
 
 	snprintf(path, sizeof path, "%s/%s.txt", at->deaths, d->id);
 	/* First line: "server-death identity=... ts=... server_pid=..."; the rest is for people. */
 	buf_str(&text, "server-death ");
-	swap_first_two(buf_cstr(&head->b), head->b.len, &text);
+	swap_first_two(buf_cstr(&r->head.b), r->head.b.len, &text);
 	buf_chr(&text, '\n');
 	buf_fmt(&text, "socket: %s\n", d->canary.socket);
-	buf_add(&text, buf_cstr(machine), machine->len);
-	evidence_pane(l, d->canary.identity, &text);
+	buf_add(&text, buf_cstr(r->machine), r->machine->len);
+	evidence_pane(r->l, d->canary.identity, &text);
 	if (text.failed)
 		text.failed = false; /* cut at the cap: some evidence is better than none */
-	if (durable)
+	if (r->durable)
 		return fs_publish(at->dirfd, path, buf_cstr(&text), text.len, 0600, out_created, e);
 	return fs_publish_soft(at->dirfd, path, buf_cstr(&text), text.len, 0600, out_created, e);
 }
@@ -203,33 +220,35 @@ static int write_line(const struct death *d, const struct log_place *at, const s
 	return journal_write(&j, &line, durable, e);
 }
 
-static int record_one(const struct layout *l, struct death *d, const struct buf *machine,
-		      size_t burst, bool durable, struct err *e)
+static void recording_done(struct recording *r)
 {
-	auto_logfmt struct logfmt head = {.b = BUF_INIT(0)};
-	struct line_search search = {.id = d->id};
-	struct log_place at;
+	logfmt_done(&r->head);
+}
+
+static int record_one(struct recording *r, size_t burst, struct err *e)
+{
+	struct line_search search = {.id = r->d->id};
+	struct death *d = r->d;
 	bool created = true;
 
-	log_place(l, &d->canary, &at);
+	log_place(r->l, &d->canary, &r->at);
 	death_id(&d->canary, d->id, sizeof d->id);
 	find_cause(d);
-	logfmt_init(&head, clock_utc_ms());
-	facts(&head, d, burst);
-	if (fs_mkdirs(at.dirfd, at.deaths, e) < 0 ||
-	    publish(l, d, &at, &head, machine, durable, &created, e) < 0)
+	logfmt_init(&r->head, clock_utc_ms());
+	facts(&r->head, d, burst);
+	if (fs_mkdirs(r->at.dirfd, r->at.deaths, e) < 0 || publish(r, &created, e) < 0)
 		return -1;
 	if (!created) {
-		struct journal j = {.dirfd = at.dirfd, .path = at.exits, .keep = 5};
+		struct journal j = {.dirfd = r->at.dirfd, .path = r->at.exits, .keep = 5};
 
 		if (journal_each(&j, same_death, &search, e) < 0)
 			return -1;
-		if (take_published(d, &at, &head.b))
-			logfmt_get(buf_cstr(&head.b), head.b.len, "cause", d->cause,
+		if (take_published(d, &r->at, &r->head.b))
+			logfmt_get(buf_cstr(&r->head.b), r->head.b.len, "cause", d->cause,
 				   sizeof d->cause);
 	}
 	d->recorded = !search.found;
-	return search.found ? 0 : write_line(d, &at, &head.b, durable, e);
+	return search.found ? 0 : write_line(d, &r->at, &r->head.b, r->durable, e);
 }
 
 /* Is this still the armed record that we were told of? Under the recorders' lock. */
@@ -275,13 +294,14 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 	evidence_machine(&machine);
 	size_t last = last_armed(l, deaths, n);
 	for (size_t i = 0; i < n; i++) {
-		bool durable = i + 1 == last || deaths[i].canary.log_dir[0];
+		AUTO(recording_done) struct recording r = {.l = l, .d = &deaths[i], .machine = &machine};
 		struct err one = ERR_INIT;
 
+		r.durable = i + 1 == last || deaths[i].canary.log_dir[0];
 		deaths[i].recorded = false;
 		if (!still_armed(l, &deaths[i].canary, &one))
 			continue; /* ended on purpose, or recorded, by somebody else meanwhile */
-		if (record_one(l, &deaths[i], &machine, n, durable, &one) < 0) {
+		if (record_one(&r, n, &one) < 0) {
 			*e = one;
 			result = -1;
 			deaths[i].id[0] = '\0'; /* its record stays: the next observer goes on */

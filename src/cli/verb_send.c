@@ -15,6 +15,7 @@
 #include "iapeer/delivery/deliver.h"
 #include "iapeer/delivery/receipt.h"
 #include "iapeer/launch/launch.h"
+#include "iapeer/launch/pane.h"
 #include "iapeer/lifecycle/marks.h"
 #include "iapeer/registry/service.h"
 #include "iapeer/supervise/client.h"
@@ -146,15 +147,29 @@ static int check_who(const struct ctx *c, const struct parsed *p, struct sending
 	return check_sender(&from, &s->id, &s->profile, &s->manifest, e);
 }
 
+/* What its program said last, so that nobody has to look for it. */
+static void last_words(const struct ctx *c, const struct peer_id *id, char *out, size_t size)
+{
+	struct session none = {.log_start = 0};
+	struct pane p = PANE_INIT;
+
+	p.layout = &c->layout;
+	p.session = &none;
+	layout_pane_log(id, p.log);
+	pane_tail(&p, out, size);
+}
+
 static int crash_loop(const struct ctx *c, const struct sending *s, const struct observation *o,
 		      struct err *e)
 {
 	int n = death_ring_own(&o->deaths, clock_utc_ms(), c->settings.crashloop_window_ms);
 	const char *cause = o->deaths.n ? o->deaths.v[o->deaths.n - 1].cause : "";
+	char words[160];
 
-	err_set(e, ERR_REFUSED, 0, "crash loop: its program ended by itself %d times in %lld s%s%s",
+	last_words(c, &s->id, words, sizeof words);
+	err_set(e, ERR_REFUSED, 0, "crash loop: its program ended by itself %d times in %lld s%s%s%s%s",
 		n, (long long)(c->settings.crashloop_window_ms / 1000), *cause ? ", last: " : "",
-		cause);
+		cause, *words ? "; it said: " : "", words);
 	return err_hint(e, "iapeer start %s", s->id.name);
 }
 

@@ -78,6 +78,10 @@ static const struct opt deaths_opts[] = {
     {.name = "last", .value = "<n>", .help = "the last n (50)"},
     {.name = NULL},
 };
+static const struct opt doctor_opts[] = {
+    {.name = "fix", .help = "put right what can be put right"},
+    {.name = NULL},
+};
 static const struct opt supervise_opts[] = {
     {.name = "stop", .help = "the running one leaves, sessions stay"},
     {.name = "replace", .help = "take over from the running one"},
@@ -134,6 +138,13 @@ static const struct opt canary_opts[] = {
 	"As `send`, but it waits for the end of the turn and prints what was answered: the "       \
 	"program's own last message, of a shell what it printed.\n\n"                              \
 	"  iapeer ask bob date --timeout 5"
+#define DOCTOR_DETAIL                                                                              \
+	"One line a check: ok, warn or bad. It looks at tmux and the runtimes' programs, what "    \
+	"peers are given, whose files these are, the keeper, what dies with what, and what was "   \
+	"left behind. Exit 1 when something is bad.\n\n"                                           \
+	"--fix narrows modes, mends the link bin/iapeer, adds this shell's folders to the peers' " \
+	"PATH, makes the registry say what the profiles say, deletes files and sockets that "      \
+	"nobody uses, and ends sessions that nobody registered."
 #define LIFE_ARGS "<peer> [runtime] | @tag | --all"
 
 /* The order is the order of `iapeer help`. */
@@ -304,6 +315,13 @@ const struct verb verbs[] = {
      .opts = deaths_opts,
      .brief = "sessions and tmux servers that died, and of what",
      .detail = ""},
+    {.name = "doctor",
+     .run = verb_doctor,
+     .args = "",
+     .flags = V_JSON,
+     .opts = doctor_opts,
+     .brief = "what is wrong on this host, and what to do about it",
+     .detail = DOCTOR_DETAIL},
     {.name = "supervise",
      .run = verb_supervise,
      .args = "",

@@ -209,7 +209,7 @@ static void end_straggler(const struct session *s)
 
 	if (plat_exit_wait(s->pane, clock_mono_ms() + 1000))
 		return;
-	if (plat_signal(s->pane, SIGKILL, &ignored) == 0)
+	if (plat_signal(s->pane, SIGKILL, &ignored) == 0 && plat_exit_wait(s->pane, clock_mono_ms() + 1000))
 		log_warn("launch", "killed pid=%ld: it ignored the end of its session", (long)s->pane.pid);
 }
 

@@ -12,6 +12,7 @@
 
 #define LOOK_MS 5000 /* one tmux call */
 #define LAST_MS 150  /* until a program's last output is in its log */
+#define STUCK_MS 4000 /* without any output: it will not get ready by itself */
 
 static int ended(struct pane *p, struct err *e)
 {
@@ -59,16 +60,39 @@ static int tui_step(struct pane *p, bool *out_ready, struct err *e)
 	return tmux_keys(&p->tmux, &keys, clock_mono_ms() + LOOK_MS, e);
 }
 
+/* It shows something that we do not know, and nothing moves: a question, most likely. Who waits is told what is there, and
+ * neither the peer's lock nor a place among those that boot is held meanwhile. */
+static int stuck(const struct pane *p, struct err *e)
+{
+	char tail[200];
+
+	pane_tail(p, tail, sizeof tail);
+	if (!tail[0])
+		return 0;
+	err_set(e, ERR_QUEUED, 0, "blocked; the screen shows: %s", tail);
+	return err_hint(e, "attach and look");
+}
+
 static int tui_wait(struct pane *p, int64_t deadline_ms, struct err *e)
 {
+	int64_t size = pane_log_size(p), still_since = clock_mono_ms();
 	bool ready = false;
 
 	for (;;) {
+		int64_t now, next;
+
 		if (tui_step(p, &ready, e) < 0)
 			return pane_ended(p) ? ended(p, e) : -1;
 		if (ready)
 			return 0;
-		if (clock_mono_ms() >= deadline_ms)
+		now = clock_mono_ms();
+		next = pane_log_size(p);
+		if (next != size)
+			still_since = now;
+		size = next;
+		if (now - still_since >= STUCK_MS && size > p->session->log_start && stuck(p, e) < 0)
+			return -1;
+		if (now >= deadline_ms)
 			return not_ready(p, "not ready in time", e);
 		/* Output wakes us; a look at least every 250 ms in case a screen came without any. */
 		if (!pane_wait(p, 250) && pane_ended(p))

@@ -122,36 +122,49 @@ static bool row_shows(struct pane *p, int64_t from, bool *out_prompt)
 	return n > 0;
 }
 
+/* What has been seen of the pane so far. */
+struct wait {
+	int64_t from;        /* only output behind this counts */
+	int64_t size;        /* of the log */
+	int64_t still_since; /* it has not grown since */
+	bool edits;          /* such a shell is given time to switch its terminal */
+};
+
+/* Does it read? A raw terminal and a sleeping shell: yes, nothing more has to be waited for. Else silence must do. */
+static bool reads(struct pane *p, const struct wait *w, const struct shell_facts *f, int64_t now)
+{
+	int64_t still = now - w->still_since;
+	bool prompt = false;
+
+	if (!f->known || !f->at_prompt || w->size <= w->from)
+		return false;
+	if (!f->canonical && f->sleeping && row_shows(p, w->from, &prompt) && (prompt || still >= QUIET_RAW_MS))
+		return true;
+	return still >= (w->edits || edits_lines(p) ? QUIET_EDITS_MS : QUIET_MS);
+}
+
 int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t deadline_ms, struct err *e)
 {
-	bool edits = raw_expected && edits_lines(p);
-	int64_t size = pane_log_size(p), still_since = clock_mono_ms();
+	struct wait w = {.from = from, .size = pane_log_size(p), .still_since = clock_mono_ms()};
 	struct shell_facts f;
 
 	for (;;) {
-		int64_t now = clock_mono_ms(), next = pane_log_size(p);
-		bool prompt = false;
+		int64_t now = clock_mono_ms(), size = pane_log_size(p);
 
-		if (next != size) {
-			size = next;
-			still_since = now;
-		}
-		if (size < from)
-			from = 0; /* rotated meanwhile */
+		if (size != w.size)
+			w.still_since = now;
+		w.size = size;
+		if (size < w.from)
+			w.from = 0; /* rotated meanwhile */
+		w.edits = w.edits || (raw_expected && edits_lines(p));
 		shell_look(p, &f);
-		if (f.known && f.at_prompt && size > from) {
-			/* A raw terminal and a sleeping shell: it reads. Nothing more has to be waited for. */
-			if (!f.canonical && f.sleeping && row_shows(p, from, &prompt) && (prompt || now - still_since >= QUIET_RAW_MS))
-				return 0;
-			if (now - still_since >= (edits || edits_lines(p) ? QUIET_EDITS_MS : QUIET_MS))
-				return 0;
-			edits = edits || (raw_expected && edits_lines(p));
-		}
+		if (reads(p, &w, &f, now))
+			return 0;
 		if (pane_ended(p))
 			return err_set(e, ERR_FAILED, 0, "the shell has ended");
 		if (now >= deadline_ms)
 			return err_set(e, ERR_TIMEOUT, 0, "no prompt in time");
-		pane_wait(p, size > from ? 3 : 50);
+		pane_wait(p, size > w.from ? 3 : 50);
 	}
 }
 
@@ -162,7 +175,7 @@ struct row {
 
 static void put(struct row *r, char c)
 {
-	while (r->out->len < r->col)
+	while (r->out->len < r->col && !r->out->failed)
 		buf_chr(r->out, ' ');
 	if (r->col < r->out->len)
 		r->out->p[r->col] = c;
@@ -171,48 +184,36 @@ static void put(struct row *r, char c)
 	r->col++;
 }
 
+/* What a CSI does to the row; n: its number, 0 when none was given. */
+static void obey(struct row *r, char letter, size_t n)
+{
+	size_t steps = n ? n : 1;
+
+	if (letter == 'C')
+		r->col += steps;
+	else if (letter == 'D')
+		r->col = steps > r->col ? 0 : r->col - steps;
+	else if (letter == 'G')
+		r->col = steps - 1;
+	else if (letter == 'H' || (letter == 'J' && n == 2))
+		r->col = 0;
+	if (letter == 'H' || letter == 'J' || (letter == 'K' && n == 0))
+		buf_cut(r->out, r->col);
+}
+
 /* CSI: "ESC [ params letter". Returns how many bytes were taken. */
 static size_t control(struct row *r, const char *s, size_t len)
 {
 	size_t i = 2, n = 0;
-	bool given = false;
 
 	while (i < len && !(s[i] >= '@' && s[i] <= '~')) {
-		if (s[i] >= '0' && s[i] <= '9' && n < 10000) {
+		if (s[i] >= '0' && s[i] <= '9' && n < 10000)
 			n = n * 10 + (size_t)(s[i] - '0');
-			given = true;
-		}
 		i++;
 	}
 	if (i >= len)
 		return len;
-	switch (s[i]) {
-	case 'K':
-		if (!given || n == 0)
-			buf_cut(r->out, r->col);
-		break;
-	case 'C':
-		r->col += given ? n : 1;
-		break;
-	case 'D':
-		n = given ? n : 1;
-		r->col = n > r->col ? 0 : r->col - n;
-		break;
-	case 'G':
-		r->col = n > 0 ? n - 1 : 0;
-		break;
-	case 'J':
-	case 'H':
-		if (s[i] == 'H' || n == 2) {
-			buf_cut(r->out, 0);
-			r->col = 0;
-		} else {
-			buf_cut(r->out, r->col);
-		}
-		break;
-	default:
-		break;
-	}
+	obey(r, s[i], n);
 	return i + 1;
 }
 

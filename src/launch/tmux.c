@@ -85,15 +85,16 @@ int tmux_version(const char *bin, int64_t deadline_ms, char *out, size_t size, s
 	char arg0[] = "tmux", arg1[] = "-V";
 	char *argv[] = {arg0, arg1, NULL};
 	struct proc_opts o = {.file = bin, .argv = argv, .deadline_ms = deadline_ms};
-	int major = 0, minor = 0;
-	const char *number;
+	long major, minor;
+	char *number;
 
 	if (proc_run(&o, &r, e) < 0)
 		return -1;
 	str_cut(out, size, buf_cstr(&r.out));
 	out[strcspn(out, "\n")] = '\0';
-	number = out + strcspn(out, "0123456789");
-	if (sscanf(number, "%d.%d", &major, &minor) >= 1 && (major < 3 || (major == 3 && minor < 2)))
+	major = strtol(out + strcspn(out, "0123456789"), &number, 10);
+	minor = *number == '.' ? strtol(number + 1, NULL, 10) : 0;
+	if (major > 0 && (major < 3 || (major == 3 && minor < 2)))
 		return err_set(e, ERR_REFUSED, 0, "%s is %s; 3.2 or later is needed", bin, out);
 	return 0;
 }
@@ -156,12 +157,33 @@ static void start_args(const struct tmux_start *s, struct strv *a)
 
 #define FACTS "#{pid} #{pane_pid} #{pane_id} #{pane_tty}"
 
-static int parse_facts(const char *text, struct tmux_started *out, struct err *e)
+/* The words of the first line of an answer; numbers among them by word_i64(). */
+static int first_line(const struct proc_result *r, struct strv *out, struct err *e)
 {
-	long server = 0, pane = 0;
+	auto_free char *line = xstrndup(buf_cstr(&r->out), strcspn(buf_cstr(&r->out), "\n"));
 
-	if (sscanf(text, "%ld %ld %31s %63s", &server, &pane, out->pane_id, out->pane_tty) != 4 || server <= 0 || pane <= 0)
-		return err_set(e, ERR_FAILED, 0, "tmux answered %.60s", text);
+	return proc_split(line, out, e);
+}
+
+static int64_t word_i64(const struct strv *words, size_t i)
+{
+	int64_t n;
+
+	return i < words->n && str_i64(words->v[i], 0, INT64_MAX / 1000, &n) ? n : -1;
+}
+
+static int parse_facts(const struct proc_result *r, struct tmux_started *out, struct err *e)
+{
+	AUTO(strv_done) struct strv words = STRV_INIT;
+	int64_t server, pane;
+
+	if (first_line(r, &words, e) < 0)
+		return -1;
+	server = word_i64(&words, 0);
+	pane = word_i64(&words, 1);
+	if (words.n != 4 || server <= 0 || pane <= 0 || !str_put(out->pane_id, sizeof out->pane_id, words.v[2]) ||
+	    !str_put(out->pane_tty, sizeof out->pane_tty, words.v[3]))
+		return err_set(e, ERR_FAILED, 0, "tmux answered %.60s", buf_cstr(&r->out));
 	if (plat_proc_ref((pid_t)server, &out->server, e) < 0)
 		return err_wrap(e, "the new tmux server");
 	/* The program may have ended already: then its pid alone is what we have, and the hook tells the rest. */
@@ -181,7 +203,7 @@ int tmux_new_session(const struct tmux *t, const struct tmux_start *s, int64_t d
 	add_all(&a, (const char *const[]){";", "display-message", "-p", FACTS, NULL});
 	if (run(t, &a, &o, &r, "new-session", e) < 0)
 		return -1;
-	return parse_facts(buf_cstr(&r.out), out, e);
+	return parse_facts(&r, out, e);
 }
 
 /* The session by its exact name; a bare name would match a prefix. */
@@ -203,7 +225,7 @@ int tmux_session_facts(const struct tmux *t, const char *session, int64_t deadli
 	strv_add(&a, FACTS);
 	if (run(t, &a, &o, &r, "display-message", e) < 0)
 		return -1;
-	return parse_facts(buf_cstr(&r.out), out, e);
+	return parse_facts(&r, out, e);
 }
 
 void tmux_look_done(struct tmux_look *k)
@@ -216,30 +238,32 @@ int tmux_look(const struct tmux *t, bool history, int64_t deadline_ms, struct tm
 	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
 	AUTO(strv_done) struct strv a = STRV_INIT;
 	struct proc_opts o = {.deadline_ms = deadline_ms, .out_max_bytes = CAP_SCREEN};
-	int in_mode = 0, attached = 0, used = 0;
-	long long was_attached = 0, last = 0;
+	AUTO(strv_done) struct strv words = STRV_INIT;
+	static const char facts[] = "#{cursor_x} #{cursor_y} #{pane_height} #{pane_in_mode} #{session_attached} "
+				    "0#{session_last_attached} 0#{session_activity}";
+	size_t used;
 
-	add_all(&a, (const char *const[]){"display-message", "-p", "-t", t->pane,
-					  "#{cursor_x} #{cursor_y} #{pane_height} #{pane_in_mode} #{session_attached} "
-					  "0#{session_last_attached} 0#{session_activity}",
-					  ";", "capture-pane", "-p", "-e", "-t", t->pane, NULL});
+	add_all(&a, (const char *const[]){"display-message", "-p", "-t", t->pane, facts, ";", "capture-pane", "-p", "-e", "-t", t->pane, NULL});
 	if (history)
 		add_all(&a, (const char *const[]){"-S", "-", NULL});
 	if (run(t, &a, &o, &r, "capture-pane", e) < 0)
 		return -1;
-	if (sscanf(buf_cstr(&r.out), "%d %d %d %d %d %lld %lld\n%n", &out->cursor_x, &out->cursor_y, &out->height, &in_mode, &attached,
-		   &was_attached, &last, &used) != 7)
+	if (first_line(&r, &words, e) < 0)
+		return -1;
+	if (words.n != 7)
 		return err_set(e, ERR_FAILED, 0, "tmux answered %.60s", buf_cstr(&r.out));
-	/* %n after white space skips empty first rows of the screen too: only the first line is ours. */
-	used = (int)strcspn(buf_cstr(&r.out), "\n") + 1;
-	out->in_mode = in_mode != 0;
-	out->attached = attached != 0;
+	out->cursor_x = (int)word_i64(&words, 0);
+	out->cursor_y = (int)word_i64(&words, 1);
+	out->height = (int)word_i64(&words, 2);
+	out->in_mode = word_i64(&words, 3) > 0;
+	out->attached = word_i64(&words, 4) > 0;
 	/* A new session counts as active; where nobody ever attached, nobody has typed. */
-	out->last_input_ms = was_attached ? last * 1000 : 0;
+	out->last_input_ms = word_i64(&words, 5) > 0 ? word_i64(&words, 6) * 1000 : 0;
+	used = strcspn(buf_cstr(&r.out), "\n") + 1;
 	buf_done(&out->screen);
 	out->screen = (struct buf)BUF_INIT(CAP_SCREEN);
-	if ((size_t)used < r.out.len)
-		buf_add(&out->screen, r.out.p + used, r.out.len - (size_t)used);
+	if (used < r.out.len)
+		buf_add(&out->screen, r.out.p + used, r.out.len - used);
 	return 0;
 }
 
@@ -316,13 +340,17 @@ int tmux_dead_pane(const struct tmux *t, int64_t deadline_ms, int *out_status, i
 	add_all(&a, (const char *const[]){"display-message", "-p", "-t", t->pane, "s#{pane_dead_status} g#{pane_dead_signal}", NULL});
 	if (run(t, &a, &o, &r, "display-message", e) < 0)
 		return -1;
+	AUTO(strv_done) struct strv words = STRV_INIT;
+	if (first_line(&r, &words, e) < 0)
+		return -1;
+	/* Each number may be missing: "s3 g", "s g9". */
 	*out_status = *out_signal = -1;
-	/* Each number may be missing. */
-	if (sscanf(buf_cstr(&r.out), "s%d", out_status) < 1)
-		*out_status = -1;
-	const char *g = strchr(buf_cstr(&r.out), 'g');
-	if (!g || sscanf(g, "g%d", out_signal) < 1)
-		*out_signal = -1;
+	for (size_t i = 0; i < words.n; i++) {
+		int64_t n;
+
+		if (str_i64(words.v[i] + 1, 0, 255, &n))
+			*(words.v[i][0] == 's' ? out_status : out_signal) = (int)n;
+	}
 	return 0;
 }
 

@@ -87,10 +87,18 @@ static int lock_all(const struct layout *l, const struct strv *identities, const
 	return 0;
 }
 
-static int look(const struct layout *l, const struct settings *s, const struct peer_record *p, const char *identity,
-		struct observation *out, struct err *e)
+/* One removal: whose, and what is known. */
+struct job {
+	const struct layout *l;
+	const struct settings *s;
+	const struct registry *r;
+	const char *name;
+	const struct strv *identities;
+};
+
+static int look(const struct job *job, const char *identity, struct observation *out, struct err *e)
 {
-	struct observe_in in = {.layout = l, .settings = s, .record = p};
+	struct observe_in in = {.layout = job->l, .settings = job->s, .record = registry_find(job->r, job->name)};
 
 	if (peer_parse(identity, &in.id, e) < 0)
 		return -1;
@@ -168,9 +176,13 @@ static int carry_out(const struct layout *l, const char *name, const struct strv
 
 /* ---- remove ---- */
 
-static int end_one(const struct layout *l, const struct settings *s, const struct registry *r, const char *identity, struct err *e)
+static int end_one(const struct job *job, const char *identity, struct err *e)
 {
-	struct apply_in in = {.layout = l, .settings = s, .registry = r, .trigger = TRIG_REMOVE, .lock_deadline_ms = clock_mono_ms() + LOCK_MS};
+	struct apply_in in = {.layout = job->l,
+			      .settings = job->s,
+			      .registry = job->r,
+			      .trigger = TRIG_REMOVE,
+			      .lock_deadline_ms = clock_mono_ms() + LOCK_MS};
 	struct apply_outcome out;
 
 	if (peer_parse(identity, &in.id, e) < 0)
@@ -185,53 +197,49 @@ static int refuse_live(const char *name, struct err *e)
 }
 
 /* Live ones are refused or ended; dead ones are put in order, so that a death is on record before its traces go. */
-static int end_all(const struct layout *l, const struct settings *s, const struct registry *r, const char *name,
-		   const struct strv *identities, bool force, struct err *e)
+static int end_all(const struct job *job, bool force, struct err *e)
 {
-	const struct peer_record *p = registry_find(r, name);
-
-	for (size_t i = 0; i < identities->n; i++) {
+	for (size_t i = 0; i < job->identities->n; i++) {
 		struct observation o;
 
-		if (look(l, s, p, identities->v[i], &o, e) < 0)
+		if (look(job, job->identities->v[i], &o, e) < 0)
 			return -1;
 		if (runs(&o) && !force)
-			return refuse_live(name, e);
+			return refuse_live(job->name, e);
 		if (o.has_session || o.canary_state != CANARY_NONE || runs(&o))
-			if (end_one(l, s, r, identities->v[i], e) < 0)
+			if (end_one(job, job->identities->v[i], e) < 0)
 				return -1;
 	}
 	return 0;
 }
 
-static int remove_known(const struct layout *l, const struct settings *s, const struct registry *r, const char *name,
-			const struct strv *identities, struct removal *out, struct err *e)
+static int remove_known(const struct job *job, struct removal *out, struct err *e)
 {
 	AUTO(locks_done) struct locks locks = {.n = 0};
-	const struct peer_record *p = registry_find(r, name);
 
-	if (lock_all(l, identities, "remove", &locks, e) < 0)
+	if (lock_all(job->l, job->identities, "remove", &locks, e) < 0)
 		return -1;
-	for (size_t i = 0; i < identities->n; i++) {
+	for (size_t i = 0; i < job->identities->n; i++) {
 		struct observation o;
 		struct peer_id id;
 
 		/* Somebody may have woken it while we waited for the lock. */
-		if (look(l, s, p, identities->v[i], &o, e) < 0 || peer_parse(identities->v[i], &id, e) < 0)
+		if (look(job, job->identities->v[i], &o, e) < 0 || peer_parse(job->identities->v[i], &id, e) < 0)
 			return -1;
 		if (runs(&o))
-			return refuse_live(name, e);
-		out->undelivered += (int)queue_depth(l, &id);
+			return refuse_live(job->name, e);
+		out->undelivered += (int)queue_depth(job->l, &id);
 	}
-	if (write_intent(l, name, identities, e) < 0)
+	if (write_intent(job->l, job->name, job->identities, e) < 0)
 		return -1;
-	return carry_out(l, name, identities, out, e);
+	return carry_out(job->l, job->name, job->identities, out, e);
 }
 
 int remove_peer(const struct layout *l, const struct settings *s, const char *name, bool force, struct removal *out, struct err *e)
 {
 	AUTO(registry_done) struct registry r = {.n = 0};
 	AUTO(strv_done) struct strv identities = STRV_INIT;
+	struct job job = {.l = l, .s = s, .r = &r, .name = name, .identities = &identities};
 	const struct peer_record *p;
 	int finished;
 
@@ -246,9 +254,9 @@ int remove_peer(const struct layout *l, const struct settings *s, const char *na
 		str_cut(out->cwd, sizeof out->cwd, p->cwd);
 	if (!p && identities.n == 0)
 		return 0;
-	if (end_all(l, s, &r, name, &identities, force, e) < 0)
+	if (end_all(&job, force, e) < 0)
 		return -1;
-	return remove_known(l, s, &r, name, &identities, out, e);
+	return remove_known(&job, out, e);
 }
 
 /* ---- unfinished removals, and what vanished by other hands ---- */
@@ -322,6 +330,7 @@ int trash_name(const struct layout *l, const char *name, int *out_n, struct err 
 	AUTO(strv_done) struct strv identities = STRV_INIT;
 	AUTO(locks_done) struct locks locks = {.n = 0};
 	struct settings s;
+	struct job job = {.l = l, .s = &s, .r = &r, .name = name, .identities = &identities};
 	char dir[LAYOUT_PATH];
 	int finished;
 
@@ -332,7 +341,7 @@ int trash_name(const struct layout *l, const char *name, int *out_n, struct err 
 	if (registry_find(&r, name) || identities.n == 0)
 		return 0;
 	/* A session of the earlier owner would be taken for the new one's. */
-	if (end_all(l, &s, &r, name, &identities, true, e) < 0 || lock_all(l, &identities, "create", &locks, e) < 0)
+	if (end_all(&job, true, e) < 0 || lock_all(l, &identities, "create", &locks, e) < 0)
 		return -1;
 	snprintf(dir, sizeof dir, "%s/%s-%lld", LAYOUT_TRASH, name, (long long)clock_utc_ms());
 	return trash_files(l, &identities, dir, out_n, e);

@@ -248,8 +248,8 @@ int environment_ensure(const struct layout *l, struct err *e)
 
 	if (fs_exists(l->root_fd, LAYOUT_ENVIRONMENT))
 		return 0;
-	buf_str(&b, "# What every peer's program gets: KEY=VALUE lines. Yours to change; it is not "
-		    "written again.\n");
+	buf_str(&b, "# What every peer's program gets: KEY=VALUE lines. Yours to change; of ours, "
+		    "only `iapeer doctor --fix` does.\n");
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		const char *value = getenv(names[i]);
 
@@ -264,6 +264,60 @@ int environment_ensure(const struct layout *l, struct err *e)
 	}
 	if (buf_check(&b, LAYOUT_ENVIRONMENT, e) < 0 ||
 	    fs_publish(l->root_fd, LAYOUT_ENVIRONMENT, buf_cstr(&b), b.len, 0600, &created, e) < 0)
+		return err_wrap(e, "%s", l->root);
+	return 0;
+}
+
+/* Does this line set the key? As take_line() reads it. */
+static bool sets(const char *line, size_t len, const char *key)
+{
+	size_t n = strlen(key);
+
+	while (len && is_blank(*line)) {
+		line++;
+		len--;
+	}
+	if (len > 7 && strncmp(line, "export ", 7) == 0) {
+		line += 7;
+		len -= 7;
+	}
+	while (len && is_blank(*line)) {
+		line++;
+		len--;
+	}
+	if (len <= n || strncmp(line, key, n) != 0)
+		return false;
+	while (n < len && is_blank(line[n]))
+		n++;
+	return n < len && line[n] == '=';
+}
+
+int environment_put(const struct layout *l, const char *key, const char *value, struct err *e)
+{
+	AUTO(buf_done) struct buf old = BUF_INIT(CAP_STATE);
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	bool done = false;
+
+	if (strpbrk(value, "\n\r"))
+		return err_set(e, ERR_USAGE, 0, "%s holds a line break", key);
+	if (fs_read(l->root_fd, LAYOUT_ENVIRONMENT, &old, e) < 0)
+		return err_wrap(e, "%s", l->root);
+	for (const char *s = buf_cstr(&old); *s;) {
+		size_t len = strcspn(s, "\n");
+
+		if (!sets(s, len, key)) {
+			buf_add(&b, s, len);
+			buf_chr(&b, '\n');
+		} else if (!done) {
+			add_line(&b, key, value);
+			done = true;
+		}
+		s += len + (s[len] == '\n');
+	}
+	if (!done)
+		add_line(&b, key, value);
+	if (buf_check(&b, LAYOUT_ENVIRONMENT, e) < 0 ||
+	    fs_write_atomic(l->root_fd, LAYOUT_ENVIRONMENT, buf_cstr(&b), b.len, 0600, e) < 0)
 		return err_wrap(e, "%s", l->root);
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "iapeer/base/proc.h"
 #include "iapeer/base/str.h"
 #include "iapeer/registry/settings.h"
+#include "iapeer/supervise/reference.h"
 
 #include "iapeer/base/banned.h"
 
@@ -208,6 +209,8 @@ static int try_connect(const struct layout *l, bool start, int64_t deadline_ms,
 
 	if (connect_once(l, &k.fd, e) < 0) {
 		if (e->code != ERR_NOT_FOUND || !start)
+			return -1;
+		if (reference_refuse(l, e) < 0) /* our keeper would only say so to nobody */
 			return -1;
 		return start_keeper(deadline_ms, e) < 0 ? -1 : 1;
 	}

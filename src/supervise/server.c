@@ -144,10 +144,8 @@ void keeper_outcome(struct keeper *k, const char *identity, enum trigger t,
 			continue;
 		if (c->waits == CONN_DELIVER && reached(c))
 			answer_deliver(c, true, "");
-		else if (c->waits == CONN_DELIVER && final && reply)
-			answer_apply(c, reply); /* its error, code and hint and all */
-		else if (c->waits == CONN_APPLY && c->trigger == t && reply)
-			answer_apply(c, reply);
+		else if (reply && ((c->waits == CONN_DELIVER && final) || (c->waits == CONN_APPLY && c->trigger == t)))
+			answer_apply(c, reply); /* an error with its code, hint and all */
 	}
 }
 

@@ -24,6 +24,7 @@
 #include "iapeer/registry/service.h"
 #include "iapeer/supervise/client.h"
 #include "iapeer/supervise/keeper.h"
+#include "iapeer/supervise/reference.h"
 
 #include "iapeer/base/banned.h"
 
@@ -340,7 +341,7 @@ int supervise_run(const struct layout *l, const struct supervise_opts *o, struct
 	    fs_mkdirs(l->root_fd, LAYOUT_PANE_LOGS, e) < 0 ||
 	    fs_mkdirs(l->root_fd, "logs/iapeer", e) < 0)
 		return -1;
-	if (take_over(l, o, &lock, e) < 0)
+	if (reference_refuse(l, e) < 0 || take_over(l, o, &lock, e) < 0)
 		return -1;
 	if (o->on_demand && open_log(l, e) < 0)
 		return -1;

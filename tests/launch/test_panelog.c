@@ -99,7 +99,7 @@ static void at_its_bound_it_turns_over_and_keeps_as_many_as_it_should(void **sta
 	for (int i = 1; i <= 5; i++) {
 		char text[16];
 
-		snprintf(text, sizeof text, "line %d..\n", i);
+		snprintf(text, sizeof text, "line %d....", i);
 		say(w, &p, text);
 	}
 	done(&p);
@@ -114,8 +114,8 @@ static void keeping_none_it_begins_anew(void **state)
 	struct world *w = *state;
 	struct writer p = writer(w, 10, 0);
 
-	say(w, &p, "line 1..\n");
-	say(w, &p, "line 2..\n");
+	say(w, &p, "line 1....");
+	say(w, &p, "line 2....");
 	done(&p);
 	assert_int_equal(world_lines(w, LOG, "line"), 1);
 	assert_false(world_exists(w, LOG ".1"));
@@ -135,8 +135,8 @@ static void no_bound_is_no_bound(void **state)
 	struct world *w = *state;
 	struct writer p = writer(w, 0, 1);
 
-	say(w, &p, "one\n");
-	say(w, &p, "two\n");
+	say(w, &p, "one");
+	say(w, &p, "two");
 	done(&p);
 	assert_false(world_exists(w, LOG ".1"));
 }

@@ -24,6 +24,7 @@ VERB_RUN(remove);
 VERB_RUN(set);
 VERB_RUN(queue);
 VERB_RUN(deaths);
+VERB_RUN(doctor);
 VERB_RUN(supervise);
 VERB_RUN(help);
 VERB_RUN(version);
