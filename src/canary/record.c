@@ -294,7 +294,8 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 	evidence_machine(&machine);
 	size_t last = last_armed(l, deaths, n);
 	for (size_t i = 0; i < n; i++) {
-		AUTO(recording_done) struct recording r = {.l = l, .d = &deaths[i], .machine = &machine};
+		AUTO(recording_done)
+		struct recording r = {.l = l, .d = &deaths[i], .machine = &machine};
 		struct err one = ERR_INIT;
 
 		r.durable = i + 1 == last || deaths[i].canary.log_dir[0];

@@ -167,8 +167,9 @@ static int crash_loop(const struct ctx *c, const struct sending *s, const struct
 	char words[160];
 
 	last_words(c, &s->id, words, sizeof words);
-	err_set(e, ERR_REFUSED, 0, "crash loop: its program ended by itself %d times in %lld s%s%s%s%s",
-		n, (long long)(c->settings.crashloop_window_ms / 1000), *cause ? ", last: " : "",
+	err_set(e, ERR_REFUSED, 0,
+		"crash loop: its program ended by itself %d times in %lld s%s%s%s%s", n,
+		(long long)(c->settings.crashloop_window_ms / 1000), *cause ? ", last: " : "",
 		cause, *words ? "; it said: " : "", words);
 	return err_hint(e, "iapeer start %s", s->id.name);
 }

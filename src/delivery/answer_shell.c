@@ -22,7 +22,8 @@ static void cut_answer(struct buf *out)
 	buf_str(out, note);
 }
 
-int shell_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct buf *out, struct err *e)
+int shell_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct buf *out,
+	       struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT((size_t)CAP_ANSWER * 2);
 	AUTO(buf_done) struct buf row = BUF_INIT(CAP_STATE);

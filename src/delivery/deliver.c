@@ -35,11 +35,13 @@ static void add_envelope(const struct queue_item *m, struct buf *out)
 	envelope_done(&v);
 }
 
-/* The message as the program gets it: a fresh start's first one begins with the profile's initial prompt. */
+/* The message as the program gets it: a fresh start's first one begins with the profile's initial
+ * prompt. */
 static void compose(const struct deliver_in *in, const struct queue_item *m, struct buf *out)
 {
 	AUTO(buf_done) struct buf raw = BUF_INIT(CAP_QUEUE_ITEM);
-	bool seed = woke_by(in, m) && strcmp(in->session->mode, "fresh") == 0 && in->profile && !str_empty(in->profile->initial_prompt);
+	bool seed = woke_by(in, m) && strcmp(in->session->mode, "fresh") == 0 && in->profile &&
+		    !str_empty(in->profile->initial_prompt);
 
 	if (seed)
 		buf_str(&raw, in->profile->initial_prompt);
@@ -57,14 +59,16 @@ static void compose(const struct deliver_in *in, const struct queue_item *m, str
 
 /* ---- the intent ---- */
 
-static int sending_save(const struct deliver_in *in, const struct queue_item *m, const struct buf *text, struct err *e)
+static int sending_save(const struct deliver_in *in, const struct queue_item *m,
+			const struct buf *text, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = json_object();
 	char path[LAYOUT_PATH], hash[24];
 
 	layout_state(&in->session->id, "sending", path);
-	snprintf(hash, sizeof hash, "%016llx", (unsigned long long)str_hash(buf_cstr(text), text->len));
+	snprintf(hash, sizeof hash, "%016llx",
+		 (unsigned long long)str_hash(buf_cstr(text), text->len));
 	json_set_i64(j, "format", 1);
 	json_set_str(j, "id", m->id);
 	json_set_str(j, "file", m->file);
@@ -92,7 +96,8 @@ struct sending {
 	int64_t server;
 };
 
-static int sending_load(const struct layout *l, const struct peer_id *id, struct sending *out, struct err *e)
+static int sending_load(const struct layout *l, const struct peer_id *id, struct sending *out,
+			struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = NULL;
@@ -100,7 +105,8 @@ static int sending_load(const struct layout *l, const struct peer_id *id, struct
 
 	layout_state(id, "sending", path);
 	*out = (struct sending){.server = 0};
-	if (fs_read(l->root_fd, path, &b, e) < 0 || json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 ||
+	if (fs_read(l->root_fd, path, &b, e) < 0 ||
+	    json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 ||
 	    json_req_str(j, path, "id", out->id, sizeof out->id, e) < 0 ||
 	    json_opt_str(j, path, "file", out->file, sizeof out->file, e) < 0 ||
 	    json_opt_str(j, path, "hash", out->hash, sizeof out->hash, e) < 0 ||
@@ -112,7 +118,8 @@ static int sending_load(const struct layout *l, const struct peer_id *id, struct
 
 /* ---- the receipt ---- */
 
-static void note(const struct layout *l, const struct peer_id *to, const struct queue_item *m, const struct receipt *r)
+static void note(const struct layout *l, const struct peer_id *to, const struct queue_item *m,
+		 const struct receipt *r)
 {
 	char identity[PEER_IDENTITY_MAX + 1];
 	struct err e;
@@ -122,7 +129,8 @@ static void note(const struct layout *l, const struct peer_id *to, const struct 
 		log_warn("delivery", "delivery.log: %s", e.msg);
 }
 
-int deliver_accept(const struct layout *l, const struct peer_id *id, struct queue_item *m, struct err *e)
+int deliver_accept(const struct layout *l, const struct peer_id *id, struct queue_item *m,
+		   struct err *e)
 {
 	struct receipt r = {.status = DELIVERY_QUEUED, .rung = RUNG_ACCEPTED};
 
@@ -133,9 +141,10 @@ int deliver_accept(const struct layout *l, const struct peer_id *id, struct queu
 	return 0;
 }
 
-/* Receipt, then out of the queue, then the intent: in this order a crash is only tidied up after. */
-static int conclude(const struct layout *l, const struct peer_id *id, const struct queue_item *m, const struct receipt *r,
-		    struct err *e)
+/* Receipt, then out of the queue, then the intent: in this order a crash is only tidied up after.
+ */
+static int conclude(const struct layout *l, const struct peer_id *id, const struct queue_item *m,
+		    const struct receipt *r, struct err *e)
 {
 	if (receipt_save(l, id, r, e) < 0)
 		return -1;
@@ -145,9 +154,11 @@ static int conclude(const struct layout *l, const struct peer_id *id, const stru
 	return sending_drop(l, id, e);
 }
 
-static void begin_receipt(const struct deliver_in *in, const struct queue_item *m, struct receipt *r)
+static void begin_receipt(const struct deliver_in *in, const struct queue_item *m,
+			  struct receipt *r)
 {
-	*r = (struct receipt){.status = DELIVERY_FAILED, .rung = RUNG_ACCEPTED, .accepted_at_ms = m->accepted_at_ms};
+	*r = (struct receipt){
+	    .status = DELIVERY_FAILED, .rung = RUNG_ACCEPTED, .accepted_at_ms = m->accepted_at_ms};
 	str_cut(r->id, sizeof r->id, m->id);
 	if (!in->session || !woke_by(in, m))
 		return;
@@ -167,7 +178,9 @@ static void take_result(const struct paste *p, struct receipt *r)
 	r->status = status[p->end];
 	r->pasted_at_ms = p->pasted_at_ms;
 	r->submitted_at_ms = p->submitted_at_ms;
-	r->rung = p->submitted_at_ms ? RUNG_SUBMITTED : p->pasted_at_ms ? RUNG_PASTED : RUNG_ACCEPTED;
+	r->rung = p->submitted_at_ms ? RUNG_SUBMITTED
+		  : p->pasted_at_ms  ? RUNG_PASTED
+				     : RUNG_ACCEPTED;
 	str_cut(r->reason, sizeof r->reason, p->reason);
 }
 
@@ -181,7 +194,8 @@ static bool has_receipt(const struct layout *l, const struct peer_id *id, const 
 	return receipt_load(l, id, message_id, &r, &e) == 0;
 }
 
-static int paste_item(const struct deliver_in *in, const struct queue_item *m, const struct buf *text, struct paste *p, struct err *e)
+static int paste_item(const struct deliver_in *in, const struct queue_item *m,
+		      const struct buf *text, struct paste *p, struct err *e)
 {
 	struct receipt seen;
 
@@ -189,10 +203,12 @@ static int paste_item(const struct deliver_in *in, const struct queue_item *m, c
 		return -1;
 	if (p->end != PASTE_OK)
 		return 0;
-	if (sending_save(in, m, text, e) < 0 || paste_send(in->pane, buf_cstr(text), text->len, p, e) < 0)
+	if (sending_save(in, m, text, e) < 0 ||
+	    paste_send(in->pane, buf_cstr(text), text->len, p, e) < 0)
 		return -1;
 	if (p->end == PASTE_WAIT)
-		return sending_drop(in->layout, &in->session->id, e); /* provably nothing was sent */
+		return sending_drop(in->layout, &in->session->id,
+				    e); /* provably nothing was sent */
 	if (p->pasted_at_ms) {
 		begin_receipt(in, m, &seen);
 		seen.status = DELIVERY_QUEUED; /* on its way; the last line tells the end */
@@ -204,7 +220,8 @@ static int paste_item(const struct deliver_in *in, const struct queue_item *m, c
 }
 
 /* *out_end: what to do next. PASTE_WAIT: the head must wait. */
-static int deliver_one(const struct deliver_in *in, struct queue_item *m, struct paste *p, struct err *e)
+static int deliver_one(const struct deliver_in *in, struct queue_item *m, struct paste *p,
+		       struct err *e)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(CAP_QUEUE_ITEM);
 	const struct peer_id *id = &in->session->id;
@@ -221,10 +238,12 @@ static int deliver_one(const struct deliver_in *in, struct queue_item *m, struct
 	begin_receipt(in, m, &r);
 	take_result(p, &r);
 	if (text.len == 0)
-		r.status = DELIVERY_DELIVERED; /* a wake without words: the session lives, that was all */
+		r.status =
+		    DELIVERY_DELIVERED; /* a wake without words: the session lives, that was all */
 	if (conclude(in->layout, id, m, &r, e) < 0)
 		return -1;
-	if (r.status == DELIVERY_DELIVERED && !str_empty(m->topic) && topics_add(in->layout, id, m->topic, e) < 0)
+	if (r.status == DELIVERY_DELIVERED && !str_empty(m->topic) &&
+	    topics_add(in->layout, id, m->topic, e) < 0)
 		log_warn("delivery", "topic: %s", e->msg);
 	return 0;
 }
@@ -275,7 +294,8 @@ int deliver_queue(const struct deliver_in *in, struct deliver_out *out, struct e
 	return more;
 }
 
-int deliver_turn_ended(const struct layout *l, const struct peer_id *id, const char *message_id, const char *answer, struct err *e)
+int deliver_turn_ended(const struct layout *l, const struct peer_id *id, const char *message_id,
+		       const char *answer, struct err *e)
 {
 	AUTO(receipt_done) struct receipt r = {.rung = RUNG_NONE};
 
@@ -292,7 +312,8 @@ int deliver_settle(const struct deliver_in *in, const struct peer_id *id, struct
 {
 	AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE};
 	AUTO(buf_done) struct buf text = BUF_INIT(CAP_QUEUE_ITEM);
-	struct paste p = {.end = PASTE_AMBIGUOUS, .reason = "a delivery was cut short, and its session is gone"};
+	struct paste p = {.end = PASTE_AMBIGUOUS,
+			  .reason = "a delivery was cut short, and its session is gone"};
 	struct sending s;
 	struct receipt r;
 
@@ -301,7 +322,8 @@ int deliver_settle(const struct deliver_in *in, const struct peer_id *id, struct
 		return sending_drop(in->layout, id, e);
 	}
 	if (queue_find(in->layout, id, s.id, m.file, e) < 0 || has_receipt(in->layout, id, s.id)) {
-		/* The receipt was written (or the item dropped by a person): only the last steps are missing. */
+		/* The receipt was written (or the item dropped by a person): only the last steps
+		 * are missing. */
 		if (m.file[0] && queue_remove(in->layout, id, m.file, e) < 0)
 			return -1;
 		return sending_drop(in->layout, id, e);
@@ -310,7 +332,8 @@ int deliver_settle(const struct deliver_in *in, const struct peer_id *id, struct
 	str_cut(file, sizeof file, m.file);
 	if (queue_read(in->layout, id, file, &m, e) < 0)
 		return -1;
-	if (in->pane && strcmp(s.pane, in->session->pane_id) == 0 && s.server == in->session->server.pid) {
+	if (in->pane && strcmp(s.pane, in->session->pane_id) == 0 &&
+	    s.server == in->session->server.pid) {
 		compose(in, &m, &text);
 		if (paste_settle(in->pane, buf_cstr(&text), text.len, &p, e) < 0)
 			return -1;

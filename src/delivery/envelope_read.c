@@ -74,14 +74,12 @@ static bool set_attr(struct envelope *v, const char *name, const char *value, un
 	const struct {
 		char *at;
 		size_t size;
-	} fields[] = {
-	    {v->from.name,    sizeof(v->from.name)   },
-	    {v->from.runtime, sizeof(v->from.runtime)},
-	    {NULL,            0		      },
-	    {v->ts,           sizeof(v->ts)          },
-	    {v->id,           sizeof(v->id)          },
-	    {NULL,            0		      }
-        };
+	} fields[] = {{v->from.name, sizeof(v->from.name)},
+		      {v->from.runtime, sizeof(v->from.runtime)},
+		      {NULL, 0},
+		      {v->ts, sizeof(v->ts)},
+		      {v->id, sizeof(v->id)},
+		      {NULL, 0}};
 	size_t i = 0;
 
 	_Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(fields) / sizeof(fields[0]),

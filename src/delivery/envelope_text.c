@@ -44,13 +44,7 @@ size_t envelope_put_reference(struct buf *out, const char *s, size_t len)
 {
 	static const struct {
 		const char *name, *value;
-	} known[] = {
-	    {"amp",  "&" },
-            {"lt",   "<" },
-            {"gt",   ">" },
-            {"quot", "\""},
-            {"apos", "'" }
-        };
+	} known[] = {{"amp", "&"}, {"lt", "<"}, {"gt", ">"}, {"quot", "\""}, {"apos", "'"}};
 	const char *end = len && *s == '&' ? memchr(s, ';', len < 12 ? len : 12) : NULL;
 	size_t n = end ? (size_t)(end - s) : 0;
 	char bytes[4];

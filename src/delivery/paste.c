@@ -27,7 +27,8 @@ int paste_verdict(struct paste *out, enum paste_end end, const char *reason)
 	return 0;
 }
 
-int paste_check(struct pane *p, const char *text, size_t len, bool force, struct paste *out, struct err *e)
+int paste_check(struct pane *p, const char *text, size_t len, bool force, struct paste *out,
+		struct err *e)
 {
 	*out = (struct paste){.end = PASTE_OK};
 	return kinds[p->manifest->kind].check(p, text, len, force, out, e);
@@ -45,7 +46,8 @@ int paste_settle(struct pane *p, const char *text, size_t len, struct paste *out
 	return kinds[p->manifest->kind].settle(p, text, len, out, e);
 }
 
-int paste_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct buf *out, struct err *e)
+int paste_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct buf *out,
+	       struct err *e)
 {
 	return kinds[p->manifest->kind].turn(p, log_offset, deadline_ms, out, e);
 }

@@ -16,12 +16,13 @@
 #define ENTER_MS  1500 /* until Enter shows; then once more */
 #define LAST_MS   150  /* until a program's last output is in its log */
 #define NEEDLE    20
-#define ONE_ROW   100  /* bytes that stay on the prompt's row for sure */
-#define REDRAW_MS 300  /* a shell that takes a long command redraws it first */
-#define GAP_MS    500  /* a shell that edits lines is in canonical mode while it runs a command of its own */
+#define ONE_ROW   100 /* bytes that stay on the prompt's row for sure */
+#define REDRAW_MS 300 /* a shell that takes a long command redraws it first */
+#define GAP_MS                                                                                     \
+	500 /* a shell that edits lines is in canonical mode while it runs a command of its own */
 
-/* What must be seen: the last run of plain ASCII in the last line, at most 20 bytes, white space left out (a terminal
- * wraps where it likes). Empty when the text has no such run. */
+/* What must be seen: the last run of plain ASCII in the last line, at most 20 bytes, white space
+ * left out (a terminal wraps where it likes). Empty when the text has no such run. */
 static void needle_of(const char *text, size_t len, char out[static NEEDLE + 1])
 {
 	char run[NEEDLE + 1];
@@ -119,8 +120,8 @@ static void trimmed(const char *s, char *out, size_t size)
 		out[n - 1] = '\0';
 }
 
-/* Has a person typed something behind the prompt? What is not known counts as typed: a message may wait, but it is never
- * submitted together with somebody's words. */
+/* Has a person typed something behind the prompt? What is not known counts as typed: a message may
+ * wait, but it is never submitted together with somebody's words. */
 static bool has_draft(struct pane *p, struct shell_memory *m, const struct tmux_look *look)
 {
 	AUTO(buf_done) struct buf row = BUF_INIT(CAP_SCREEN);
@@ -135,29 +136,37 @@ static bool has_draft(struct pane *p, struct shell_memory *m, const struct tmux_
 		return false;
 	if (row.len == 0 || n == 0)
 		return false;
-	/* More than the prompt: typed by a client, or by somebody's own send-keys, of which tmux keeps no account. */
+	/* More than the prompt: typed by a client, or by somebody's own send-keys, of which tmux
+	 * keeps no account. */
 	if (str_starts(buf_cstr(&row), prompt))
 		return true;
-	/* No client sent a key since our last Enter: whatever stands there was printed by the shell. */
+	/* No client sent a key since our last Enter: whatever stands there was printed by the
+	 * shell. */
 	nobody_typed =
-	    !look->attached && look->last_input_ms + 1000 < (m->entered_at_ms ? m->entered_at_ms : p->session->woke_at_ms);
+	    !look->attached && look->last_input_ms + 1000 <
+				   (m->entered_at_ms ? m->entered_at_ms : p->session->woke_at_ms);
 	if (nobody_typed)
 		return false;
-	/* Another folder, another prompt: it ends like the one that we know, and nothing stands behind the cursor. */
-	return row.p[row.len - 1] != prompt[n - 1] || (size_t)look->cursor_x < utf8_chars(row.p, row.len);
+	/* Another folder, another prompt: it ends like the one that we know, and nothing stands
+	 * behind the cursor. */
+	return row.p[row.len - 1] != prompt[n - 1] ||
+	       (size_t)look->cursor_x < utf8_chars(row.p, row.len);
 }
 
-/* Between two commands such a shell has its terminal in canonical mode for a moment; a paste would lose its brackets. */
+/* Between two commands such a shell has its terminal in canonical mode for a moment; a paste would
+ * lose its brackets. */
 static void wait_out_gap(struct pane *p, const struct shell_memory *m, struct shell_facts *f)
 {
 	int64_t until = clock_mono_ms() + GAP_MS;
 
 	shell_look(p, f);
-	while (m->raw && f->known && f->at_prompt && (f->canonical || !f->sleeping) && clock_mono_ms() < until && pane_wait(p, 2))
+	while (m->raw && f->known && f->at_prompt && (f->canonical || !f->sleeping) &&
+	       clock_mono_ms() < until && pane_wait(p, 2))
 		shell_look(p, f);
 }
 
-int shell_check(struct pane *p, const char *text, size_t len, bool force, struct paste *out, struct err *e)
+int shell_check(struct pane *p, const char *text, size_t len, bool force, struct paste *out,
+		struct err *e)
 {
 	AUTO(tmux_look_done) struct tmux_look look = {.cursor_x = -1};
 	struct shell_memory m;
@@ -170,8 +179,9 @@ int shell_check(struct pane *p, const char *text, size_t len, bool force, struct
 	if (pane_ended(p))
 		return err_set(e, ERR_NOT_FOUND, 0, "its session has ended");
 	if (f.known && f.canonical && longest_line(text, len) > (size_t)plat_canonical_max()) {
-		snprintf(reason, sizeof reason, "a line of %zu bytes: this terminal takes %d a line", longest_line(text, len),
-			 plat_canonical_max());
+		snprintf(reason, sizeof reason,
+			 "a line of %zu bytes: this terminal takes %d a line",
+			 longest_line(text, len), plat_canonical_max());
 		return paste_verdict(out, PASTE_REFUSED, reason);
 	}
 	size = pane_log_size(p);
@@ -180,7 +190,8 @@ int shell_check(struct pane *p, const char *text, size_t len, bool force, struct
 	if (tmux_look(&p->tmux, false, clock_mono_ms() + CALL_MS, &look, e) < 0)
 		return -1;
 	if (has_draft(p, &m, &look))
-		return paste_verdict(out, PASTE_WAIT, "somebody has typed at its prompt and not pressed Enter");
+		return paste_verdict(out, PASTE_WAIT,
+				     "somebody has typed at its prompt and not pressed Enter");
 	m.empty_log_size = size;
 	AUTO(buf_done) struct buf row = BUF_INIT(CAP_SCREEN);
 	screen_row(&look, look.cursor_y, &row);
@@ -204,9 +215,10 @@ static bool wait_echo(struct pane *p, int64_t from, size_t len, const char *need
 		size = next;
 		if (needle[0] && log_holds(p, from, needle))
 			return true;
-		/* Nothing in it can be recognised (or a shell without a UTF-8 locale shows it in its own way): as much output
-		 * as text, and silence. */
-		if (size - from >= (int64_t)len / 2 + 1 && now - still_since >= (needle[0] ? 400 : 30))
+		/* Nothing in it can be recognised (or a shell without a UTF-8 locale shows it in
+		 * its own way): as much output as text, and silence. */
+		if (size - from >= (int64_t)len / 2 + 1 &&
+		    now - still_since >= (needle[0] ? 400 : 30))
 			return true;
 		if (now >= until || pane_ended(p))
 			return needle[0] && screen_shows(p, needle);
@@ -256,8 +268,9 @@ static bool wait_newline(struct pane *p, int64_t from, int64_t until, int64_t *o
 	}
 }
 
-/* A command of several rows is redrawn when it is taken, with newlines of its own: its output begins behind the word by which
- * a shell that edits lines gives the terminal away (bracketed paste off). 0: it does not say so. */
+/* A command of several rows is redrawn when it is taken, with newlines of its own: its output
+ * begins behind the word by which a shell that edits lines gives the terminal away (bracketed paste
+ * off). 0: it does not say so. */
 static size_t behind_redraw(const char *s, size_t len)
 {
 	static const char mark[] = "\033[?2004";
@@ -310,12 +323,16 @@ static int enter(struct pane *p, const char *needle, bool rows, struct paste *ou
 		int64_t from = pane_log_size(p);
 
 		if (tries > 0 && needle[0] && !screen_shows(p, needle))
-			return paste_verdict(out, PASTE_AMBIGUOUS, "Enter was pressed, and the text is gone without a trace");
+			return paste_verdict(
+			    out, PASTE_AMBIGUOUS,
+			    "Enter was pressed, and the text is gone without a trace");
 		if (press(p, "Enter", e) < 0)
-			return -1; /* unsettled: whoever comes next looks whether our text still stands there */
+			return -1; /* unsettled: whoever comes next looks whether our text still
+				      stands there */
 		if (!wait_newline(p, from, clock_mono_ms() + ENTER_MS, &out->log_offset)) {
 			if (pane_ended(p))
-				return paste_verdict(out, PASTE_AMBIGUOUS, "the session ended while the text was in it");
+				return paste_verdict(out, PASTE_AMBIGUOUS,
+						     "the session ended while the text was in it");
 			continue;
 		}
 		out->submitted_at_ms = clock_utc_ms();
@@ -328,7 +345,8 @@ static int enter(struct pane *p, const char *needle, bool rows, struct paste *ou
 		return 0;
 	}
 	shell_look(p, &f);
-	/* Take our text back, but only from the shell's own line: elsewhere the key would mean something else. */
+	/* Take our text back, but only from the shell's own line: elsewhere the key would mean
+	 * something else. */
 	if (f.at_prompt && !f.canonical && press(p, "C-u", e) < 0)
 		return -1;
 	return paste_verdict(out, PASTE_FAILED, "the terminal did not take Enter");
@@ -343,20 +361,25 @@ int shell_send(struct pane *p, const char *text, size_t len, struct paste *out, 
 	needle_of(text, len, needle);
 	shell_look(p, &f);
 	if (tmux_paste(&p->tmux, text, len, clock_mono_ms() + CALL_MS, e) < 0)
-		return e->code == ERR_NOT_FOUND ? paste_verdict(out, PASTE_WAIT, e->msg) : -1; /* -1: unsettled */
+		return e->code == ERR_NOT_FOUND ? paste_verdict(out, PASTE_WAIT, e->msg)
+						: -1; /* -1: unsettled */
 	out->pasted_at_ms = clock_utc_ms();
 	if (f.known && f.canonical && !f.echo) {
-		/* It asks for a password, or something like it: nobody can see whether the text arrived. */
+		/* It asks for a password, or something like it: nobody can see whether the text
+		 * arrived. */
 		if (press(p, "Enter", e) < 0)
 			return -1;
-		return paste_verdict(out, PASTE_AMBIGUOUS, "its terminal does not echo, so nothing can be proved");
+		return paste_verdict(out, PASTE_AMBIGUOUS,
+				     "its terminal does not echo, so nothing can be proved");
 	}
 	if (!wait_echo(p, from, len, needle)) {
 		if (pane_ended(p))
-			return paste_verdict(out, PASTE_AMBIGUOUS, "the session ended while the text was in it");
+			return paste_verdict(out, PASTE_AMBIGUOUS,
+					     "the session ended while the text was in it");
 		shell_look(p, &f);
 		if (!f.at_prompt)
-			return paste_verdict(out, PASTE_AMBIGUOUS, "what runs in it did not show the text");
+			return paste_verdict(out, PASTE_AMBIGUOUS,
+					     "what runs in it did not show the text");
 		if (press(p, "C-u", e) < 0)
 			return -1;
 		return paste_verdict(out, PASTE_FAILED, "the text was not seen after the paste");
@@ -365,7 +388,8 @@ int shell_send(struct pane *p, const char *text, size_t len, struct paste *out, 
 }
 
 /* Some rows that end at the cursor's are the prompt and the text, and nothing else. */
-static bool rows_hold(const struct tmux_look *look, const struct buf *prompt, const struct buf *want)
+static bool rows_hold(const struct tmux_look *look, const struct buf *prompt,
+		      const struct buf *want)
 {
 	for (int y = look->cursor_y; y >= 0; y--) {
 		AUTO(buf_done) struct buf have = BUF_INIT(CAP_SCREEN);
@@ -378,7 +402,8 @@ static bool rows_hold(const struct tmux_look *look, const struct buf *prompt, co
 		}
 		if (have.len > prompt->len + want->len)
 			return false;
-		if (have.len == prompt->len + want->len && str_starts(buf_cstr(&have), buf_cstr(prompt)) &&
+		if (have.len == prompt->len + want->len &&
+		    str_starts(buf_cstr(&have), buf_cstr(prompt)) &&
 		    str_ends(buf_cstr(&have), buf_cstr(want)))
 			return true;
 	}
@@ -398,14 +423,17 @@ int shell_settle(struct pane *p, const char *text, size_t len, struct paste *out
 	shell_memory_load(p, &m);
 	shell_look(p, &f);
 	if (!f.at_prompt)
-		return paste_verdict(out, PASTE_AMBIGUOUS, "a delivery was cut short and cannot be proved either way");
+		return paste_verdict(out, PASTE_AMBIGUOUS,
+				     "a delivery was cut short and cannot be proved either way");
 	if (tmux_look(&p->tmux, false, clock_mono_ms() + CALL_MS, &look, e) < 0)
 		return -1;
 	dense(text, len, &want);
 	dense(m.prompt, strlen(m.prompt), &prompt);
-	/* Exactly our text behind exactly the prompt, over however many rows: then it is ours to submit. */
+	/* Exactly our text behind exactly the prompt, over however many rows: then it is ours to
+	 * submit. */
 	if (want.len == 0 || prompt.len == 0 || !rows_hold(&look, &prompt, &want))
-		return paste_verdict(out, PASTE_AMBIGUOUS, "a delivery was cut short and cannot be proved either way");
+		return paste_verdict(out, PASTE_AMBIGUOUS,
+				     "a delivery was cut short and cannot be proved either way");
 	out->pasted_at_ms = clock_utc_ms();
 	return enter(p, needle, len > ONE_ROW || memchr(text, '\n', len), out, e);
 }

@@ -37,7 +37,8 @@ static int view(struct pane *p, struct view *v, struct err *e)
 	return 0;
 }
 
-int tui_check(struct pane *p, const char *text, size_t len, bool force, struct paste *out, struct err *e)
+int tui_check(struct pane *p, const char *text, size_t len, bool force, struct paste *out,
+	      struct err *e)
 {
 	AUTO(view_done) struct view v = {.look = {.cursor_x = -1}};
 	char reason[160];
@@ -51,13 +52,15 @@ int tui_check(struct pane *p, const char *text, size_t len, bool force, struct p
 		return paste_verdict(out, PASTE_WAIT, reason);
 	}
 	if (!v.facts.has_composer)
-		return paste_verdict(out, PASTE_WAIT, "its screen shows no place to type; attach and look");
+		return paste_verdict(out, PASTE_WAIT,
+				     "its screen shows no place to type; attach and look");
 	if (force)
 		return 0;
 	if (v.facts.state == SCREEN_BUSY && p->manifest->busy_policy == BUSY_QUEUE)
 		return paste_verdict(out, PASTE_WAIT, "it works on something");
 	if (!v.facts.composer_empty)
-		return paste_verdict(out, PASTE_WAIT, "somebody has typed into it and not pressed Enter");
+		return paste_verdict(out, PASTE_WAIT,
+				     "somebody has typed into it and not pressed Enter");
 	return 0;
 }
 
@@ -77,7 +80,8 @@ static bool wait_held(struct pane *p, const char *text, size_t len, bool there, 
 
 		if (view(p, &v, &e) < 0)
 			return false;
-		if (screen_holds(p->manifest, &v.screen, text, len) == there && (there || v.facts.has_composer))
+		if (screen_holds(p->manifest, &v.screen, text, len) == there &&
+		    (there || v.facts.has_composer))
 			return true;
 		if (clock_mono_ms() >= until || (!pane_wait(p, 30) && pane_ended(p)))
 			return false;
@@ -99,16 +103,20 @@ static int submit(struct pane *p, const char *text, size_t len, struct paste *ou
 
 	for (int tries = 0; tries < TRIES; tries++) {
 		if (tries > 0 && !still_holds(p, text, len))
-			return paste_verdict(out, PASTE_AMBIGUOUS, "Enter was pressed, and the text went somewhere that cannot be seen");
+			return paste_verdict(
+			    out, PASTE_AMBIGUOUS,
+			    "Enter was pressed, and the text went somewhere that cannot be seen");
 		if (press(p, &p->manifest->submit, e) < 0)
-			return -1; /* unsettled: whoever comes next looks whether our text still stands there */
+			return -1; /* unsettled: whoever comes next looks whether our text still
+				      stands there */
 		if (wait_held(p, text, len, false, ENTER_MS)) {
 			out->submitted_at_ms = clock_utc_ms();
 			out->log_offset = pane_log_size(p);
 			return 0;
 		}
 		if (pane_ended(p))
-			return paste_verdict(out, PASTE_AMBIGUOUS, "the session ended while the text was in it");
+			return paste_verdict(out, PASTE_AMBIGUOUS,
+					     "the session ended while the text was in it");
 	}
 	strv_add(&clear, "C-u");
 	if (press(p, &clear, e) < 0)
@@ -119,12 +127,15 @@ static int submit(struct pane *p, const char *text, size_t len, struct paste *ou
 int tui_send(struct pane *p, const char *text, size_t len, struct paste *out, struct err *e)
 {
 	if (tmux_paste(&p->tmux, text, len, clock_mono_ms() + CALL_MS, e) < 0)
-		return e->code == ERR_NOT_FOUND ? paste_verdict(out, PASTE_WAIT, e->msg) : -1; /* -1: unsettled */
+		return e->code == ERR_NOT_FOUND ? paste_verdict(out, PASTE_WAIT, e->msg)
+						: -1; /* -1: unsettled */
 	out->pasted_at_ms = clock_utc_ms();
 	if (!wait_held(p, text, len, true, PASTE_MS)) {
 		if (pane_ended(p))
-			return paste_verdict(out, PASTE_AMBIGUOUS, "the session ended while the text was in it");
-		/* What is in the composer is not provably ours: no key is safe, not even one that would clear it. */
+			return paste_verdict(out, PASTE_AMBIGUOUS,
+					     "the session ended while the text was in it");
+		/* What is in the composer is not provably ours: no key is safe, not even one that
+		 * would clear it. */
 		return paste_verdict(out, PASTE_AMBIGUOUS, "the text was not seen after the paste");
 	}
 	return submit(p, text, len, out, e);
@@ -137,12 +148,14 @@ int tui_settle(struct pane *p, const char *text, size_t len, struct paste *out, 
 	if (view(p, &v, e) < 0)
 		return -1;
 	if (!screen_holds(p->manifest, &v.screen, text, len))
-		return paste_verdict(out, PASTE_AMBIGUOUS, "a delivery was cut short and cannot be proved either way");
+		return paste_verdict(out, PASTE_AMBIGUOUS,
+				     "a delivery was cut short and cannot be proved either way");
 	out->pasted_at_ms = clock_utc_ms();
 	return submit(p, text, len, out, e);
 }
 
-int tui_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct buf *out, struct err *e)
+int tui_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct buf *out,
+	     struct err *e)
 {
 	int64_t quiet_since = clock_mono_ms(), size = pane_log_size(p);
 

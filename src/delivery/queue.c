@@ -49,13 +49,15 @@ bool wait_rung_parse(const char *word, enum wait_rung *out)
 
 bool message_id_valid(const char *id)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@-";
+	static const char letters[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@-";
 	size_t n = strlen(id);
 
 	return n >= 1 && n <= MESSAGE_ID_MAX && strspn(id, letters) == n && !strchr("._:@-", id[0]);
 }
 
-/* Unique on this host without a register: time, pid, a counter, and bytes of chance against forked twins. */
+/* Unique on this host without a register: time, pid, a counter, and bytes of chance against forked
+ * twins. */
 void message_id_new(char out[static MESSAGE_ID_MAX + 1])
 {
 	static unsigned serial;
@@ -64,8 +66,8 @@ void message_id_new(char out[static MESSAGE_ID_MAX + 1])
 
 	if (fd >= 0 && read(fd, &chance, sizeof chance) != (ssize_t)sizeof chance)
 		chance = 0;
-	snprintf(out, MESSAGE_ID_MAX + 1, "m%llx-%lx-%x%06x", (unsigned long long)clock_utc_ms(), (unsigned long)getpid(), serial++,
-		 chance & 0xffffffU);
+	snprintf(out, MESSAGE_ID_MAX + 1, "m%llx-%lx-%x%06x", (unsigned long long)clock_utc_ms(),
+		 (unsigned long)getpid(), serial++, chance & 0xffffffU);
 }
 
 static void queue_path(const struct peer_id *id, const char *file, char *out, size_t size)
@@ -140,7 +142,8 @@ static void print_item(const struct queue_item *m, struct buf *out)
 }
 
 /* The next number: under the queue's own lock, which is never held for longer than this. */
-static int next_number(const struct layout *l, const struct peer_id *id, int64_t *out, struct err *e)
+static int next_number(const struct layout *l, const struct peer_id *id, int64_t *out,
+		       struct err *e)
 {
 	AUTO(strv_done) struct strv files = STRV_INIT;
 
@@ -150,7 +153,8 @@ static int next_number(const struct layout *l, const struct peer_id *id, int64_t
 	if (files.n > 0 && !item_name(files.v[files.n - 1], out))
 		return err_set(e, ERR_CORRUPT, 0, "queue file %s", files.v[files.n - 1]);
 	if (++*out > NUMBER_MAX)
-		return err_set(e, ERR_FAILED, 0, "queue number %lld is the last", (long long)NUMBER_MAX);
+		return err_set(e, ERR_FAILED, 0, "queue number %lld is the last",
+			       (long long)NUMBER_MAX);
 	return 0;
 }
 
@@ -173,7 +177,8 @@ int queue_put(const struct layout *l, const struct peer_id *id, struct queue_ite
 	bool created = false;
 
 	layout_queue_lock(id, path);
-	if (make_folders(l, id, e) < 0 || lock_take(&lock, l->root_fd, path, "accept a message", clock_mono_ms() + 10000, e) < 0)
+	if (make_folders(l, id, e) < 0 ||
+	    lock_take(&lock, l->root_fd, path, "accept a message", clock_mono_ms() + 10000, e) < 0)
 		return err_wrap(e, "not accepted");
 	if (next_number(l, id, &number, e) < 0)
 		return err_wrap(e, "not accepted");
@@ -181,10 +186,12 @@ int queue_put(const struct layout *l, const struct peer_id *id, struct queue_ite
 	snprintf(m->file, sizeof m->file, "%010lld.json", (long long)number);
 	print_item(m, &b);
 	queue_path(id, m->file, path, sizeof path);
-	if (buf_check(&b, "the message", e) < 0 || fs_publish(l->root_fd, path, buf_cstr(&b), b.len, 0600, &created, e) < 0)
+	if (buf_check(&b, "the message", e) < 0 ||
+	    fs_publish(l->root_fd, path, buf_cstr(&b), b.len, 0600, &created, e) < 0)
 		return err_wrap(e, "not accepted");
 	if (!created)
-		return err_set(e, ERR_FAILED, 0, "not accepted: queue number %lld is taken", (long long)number);
+		return err_set(e, ERR_FAILED, 0, "not accepted: queue number %lld is taken",
+			       (long long)number);
 	return 0;
 }
 
@@ -193,13 +200,17 @@ static int parse_item(const struct json *j, const char *where, struct queue_item
 	char kind[16] = "", from[96] = "", nature[16] = "", wait[16] = "delivered";
 	int64_t format = 0;
 
-	if (json_req_i64(j, where, "format", 1, 1, &format, e) < 0 || json_req_str(j, where, "kind", kind, sizeof kind, e) < 0 ||
-	    json_req_str(j, where, "id", m->id, sizeof m->id, e) < 0 || json_req_str(j, where, "from", from, sizeof from, e) < 0 ||
+	if (json_req_i64(j, where, "format", 1, 1, &format, e) < 0 ||
+	    json_req_str(j, where, "kind", kind, sizeof kind, e) < 0 ||
+	    json_req_str(j, where, "id", m->id, sizeof m->id, e) < 0 ||
+	    json_req_str(j, where, "from", from, sizeof from, e) < 0 ||
 	    json_opt_str(j, where, "fromIntelligence", nature, sizeof nature, e) < 0 ||
 	    json_opt_bool(j, where, "verified", &m->from_verified, e) < 0 ||
 	    json_opt_i64(j, where, "acceptedAtMs", 0, INT64_MAX / 2, &m->accepted_at_ms, e) < 0 ||
-	    json_opt_dup(j, where, "topic", &m->topic, e) < 0 || json_opt_dup(j, where, "body", &m->body, e) < 0 ||
-	    json_opt_strv(j, where, "attachments", &m->attachments, e) < 0 || json_opt_str(j, where, "wait", wait, sizeof wait, e) < 0 ||
+	    json_opt_dup(j, where, "topic", &m->topic, e) < 0 ||
+	    json_opt_dup(j, where, "body", &m->body, e) < 0 ||
+	    json_opt_strv(j, where, "attachments", &m->attachments, e) < 0 ||
+	    json_opt_str(j, where, "wait", wait, sizeof wait, e) < 0 ||
 	    json_opt_i64(j, where, "waitUntilMs", 0, INT64_MAX / 2, &m->wait_until_ms, e) < 0 ||
 	    json_opt_bool(j, where, "force", &m->force, e) < 0)
 		return -1;
@@ -212,7 +223,8 @@ static int parse_item(const struct json *j, const char *where, struct queue_item
 	return 0;
 }
 
-int queue_read(const struct layout *l, const struct peer_id *id, const char *file, struct queue_item *out, struct err *e)
+int queue_read(const struct layout *l, const struct peer_id *id, const char *file,
+	       struct queue_item *out, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_QUEUE_ITEM);
 	auto_json struct json *j = NULL;
@@ -229,7 +241,8 @@ int queue_read(const struct layout *l, const struct peer_id *id, const char *fil
 		return 0;
 	}
 	queue_item_done(&m);
-	/* One item that nobody can read must not hold up the others; it is kept for a person to look at. */
+	/* One item that nobody can read must not hold up the others; it is kept for a person to
+	 * look at. */
 	snprintf(aside, sizeof aside, "%s.bad", path);
 	if (fs_rename(l->root_fd, path, aside, &ignored) < 0)
 		log_warn("queue", "%s", ignored.msg);
@@ -245,7 +258,8 @@ int queue_remove(const struct layout *l, const struct peer_id *id, const char *f
 	return fs_unlink(l->root_fd, path, e);
 }
 
-int queue_find(const struct layout *l, const struct peer_id *id, const char *message_id, char out_file[static 64], struct err *e)
+int queue_find(const struct layout *l, const struct peer_id *id, const char *message_id,
+	       char out_file[static 64], struct err *e)
 {
 	AUTO(strv_done) struct strv files = STRV_INIT;
 

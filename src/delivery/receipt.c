@@ -19,7 +19,8 @@ static const char *const status_words[] = {[DELIVERY_DELIVERED] = "delivered",
 					   [DELIVERY_REFUSED] = "refused",
 					   [DELIVERY_FAILED] = "failed",
 					   [DELIVERY_AMBIGUOUS] = "ambiguous"};
-_Static_assert(sizeof status_words / sizeof status_words[0] == DELIVERY_STATUS_COUNT, "one word a status");
+_Static_assert(sizeof status_words / sizeof status_words[0] == DELIVERY_STATUS_COUNT,
+	       "one word a status");
 
 static const char *const rung_words[] = {[RUNG_NONE] = "",
 					 [RUNG_ACCEPTED] = "accepted",
@@ -52,21 +53,25 @@ static size_t word_index(const char *word, const char *const *words, size_t n, s
 	return otherwise;
 }
 
-/* An id may hold characters that a file's name should not; its hash and the id inside keep them apart. */
+/* An id may hold characters that a file's name should not; its hash and the id inside keep them
+ * apart. */
 static void receipt_path(const struct peer_id *id, const char *message_id, char *out, size_t size)
 {
 	char dir[LAYOUT_PATH];
 
 	layout_state(id, "receipts", dir);
-	snprintf(out, size, "%s/%016llx.json", dir, (unsigned long long)str_hash(message_id, strlen(message_id)));
+	snprintf(out, size, "%s/%016llx.json", dir,
+		 (unsigned long long)str_hash(message_id, strlen(message_id)));
 }
 
 static int parse(const struct json *j, const char *where, struct receipt *r, struct err *e)
 {
 	char status[16] = "", rung[16] = "";
 
-	if (json_req_str(j, where, "id", r->id, sizeof r->id, e) < 0 || json_req_str(j, where, "status", status, sizeof status, e) < 0 ||
-	    json_opt_str(j, where, "rung", rung, sizeof rung, e) < 0 || json_opt_bool(j, where, "woke", &r->woke, e) < 0 ||
+	if (json_req_str(j, where, "id", r->id, sizeof r->id, e) < 0 ||
+	    json_req_str(j, where, "status", status, sizeof status, e) < 0 ||
+	    json_opt_str(j, where, "rung", rung, sizeof rung, e) < 0 ||
+	    json_opt_bool(j, where, "woke", &r->woke, e) < 0 ||
 	    json_opt_str(j, where, "mode", r->mode, sizeof r->mode, e) < 0 ||
 	    json_opt_str(j, where, "cause", r->cause, sizeof r->cause, e) < 0 ||
 	    json_opt_str(j, where, "reason", r->reason, sizeof r->reason, e) < 0 ||
@@ -75,14 +80,17 @@ static int parse(const struct json *j, const char *where, struct receipt *r, str
 	    json_opt_i64(j, where, "submittedAtMs", 0, INT64_MAX / 2, &r->submitted_at_ms, e) < 0 ||
 	    json_opt_i64(j, where, "recordedAtMs", 0, INT64_MAX / 2, &r->recorded_at_ms, e) < 0 ||
 	    json_opt_i64(j, where, "turnAtMs", 0, INT64_MAX / 2, &r->turn_at_ms, e) < 0 ||
-	    json_opt_bool(j, where, "turnEnded", &r->turn_ended, e) < 0 || json_opt_dup(j, where, "answer", &r->answer, e) < 0)
+	    json_opt_bool(j, where, "turnEnded", &r->turn_ended, e) < 0 ||
+	    json_opt_dup(j, where, "answer", &r->answer, e) < 0)
 		return -1;
-	r->status = (enum delivery_status)word_index(status, status_words, DELIVERY_STATUS_COUNT, DELIVERY_FAILED);
+	r->status = (enum delivery_status)word_index(status, status_words, DELIVERY_STATUS_COUNT,
+						     DELIVERY_FAILED);
 	r->rung = (enum rung)word_index(rung, rung_words, RUNG_COUNT, RUNG_NONE);
 	return 0;
 }
 
-int receipt_load(const struct layout *l, const struct peer_id *id, const char *message_id, struct receipt *out, struct err *e)
+int receipt_load(const struct layout *l, const struct peer_id *id, const char *message_id,
+		 struct receipt *out, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(RECEIPT_MAX);
 	AUTO(receipt_done) struct receipt r = {.rung = RUNG_NONE};
@@ -90,7 +98,8 @@ int receipt_load(const struct layout *l, const struct peer_id *id, const char *m
 	char path[LAYOUT_PATH + 64];
 
 	receipt_path(id, message_id, path, sizeof path);
-	if (fs_read(l->root_fd, path, &b, e) < 0 || json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 || parse(j, path, &r, e) < 0)
+	if (fs_read(l->root_fd, path, &b, e) < 0 ||
+	    json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 || parse(j, path, &r, e) < 0)
 		return -1;
 	if (strcmp(r.id, message_id) != 0)
 		return err_set(e, ERR_NOT_FOUND, 0, "no receipt for %s", message_id);
@@ -99,7 +108,8 @@ int receipt_load(const struct layout *l, const struct peer_id *id, const char *m
 	return 0;
 }
 
-int receipt_save(const struct layout *l, const struct peer_id *id, const struct receipt *r, struct err *e)
+int receipt_save(const struct layout *l, const struct peer_id *id, const struct receipt *r,
+		 struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(RECEIPT_MAX);
 	auto_json struct json *j = json_object();
@@ -131,7 +141,8 @@ int receipt_save(const struct layout *l, const struct peer_id *id, const struct 
 	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
 }
 
-int receipt_expire(const struct layout *l, const struct peer_id *id, int64_t now_utc_ms, struct err *e)
+int receipt_expire(const struct layout *l, const struct peer_id *id, int64_t now_utc_ms,
+		   struct err *e)
 {
 	AUTO(strv_done) struct strv names = STRV_INIT;
 	char dir[LAYOUT_PATH], path[LAYOUT_PATH + 300];
@@ -144,7 +155,8 @@ int receipt_expire(const struct layout *l, const struct peer_id *id, int64_t now
 		snprintf(path, sizeof path, "%s/%.255s", dir, names.v[i]);
 		if (fs_stat(l->root_fd, path, &info, e) < 0)
 			return -1;
-		if (info.exists && now_utc_ms - info.mtime_ms > REMEMBERED_MS && fs_unlink(l->root_fd, path, e) < 0)
+		if (info.exists && now_utc_ms - info.mtime_ms > REMEMBERED_MS &&
+		    fs_unlink(l->root_fd, path, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -153,11 +165,14 @@ int receipt_expire(const struct layout *l, const struct peer_id *id, int64_t now
 int receipt_journal(const struct layout *l, const struct queue_item *m, const struct receipt *r,
 		    const char *to, struct err *e)
 {
-	/* Size limits of this log are settings; the deliverer has none at hand and the defaults are what they say. */
-	struct journal j = {.dirfd = l->root_fd, .path = LAYOUT_DELIVERY_LOG, .max_bytes = 5 << 20, .keep = 5};
+	/* Size limits of this log are settings; the deliverer has none at hand and the defaults are
+	 * what they say. */
+	struct journal j = {
+	    .dirfd = l->root_fd, .path = LAYOUT_DELIVERY_LOG, .max_bytes = 5 << 20, .keep = 5};
 	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
 	char from[PEER_IDENTITY_MAX + 1];
-	const int64_t times[] = {r->accepted_at_ms, r->pasted_at_ms, r->submitted_at_ms, r->recorded_at_ms};
+	const int64_t times[] = {r->accepted_at_ms, r->pasted_at_ms, r->submitted_at_ms,
+				 r->recorded_at_ms};
 	int64_t at = 0;
 
 	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)

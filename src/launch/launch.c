@@ -20,7 +20,8 @@ const char *launch_workdir(const struct launch_in *in)
 	return in->profile->workdir[0] ? in->profile->workdir : in->record->cwd;
 }
 
-int launch_tmux_bin(const struct layout *l, const struct settings *s, char out[static LAYOUT_PATH], struct err *e)
+int launch_tmux_bin(const struct layout *l, const struct settings *s, char out[static LAYOUT_PATH],
+		    struct err *e)
 {
 	AUTO(strv_done) struct strv env = STRV_INIT;
 	struct err ignored;
@@ -32,7 +33,8 @@ int launch_tmux_bin(const struct layout *l, const struct settings *s, char out[s
 	return tmux_find(s->tmux_bin, getenv("PATH"), out, e);
 }
 
-static int add_launch_env(const struct launch_in *in, struct strv *env, struct strv *args, struct err *e)
+static int add_launch_env(const struct launch_in *in, struct strv *env, struct strv *args,
+			  struct err *e)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(CAP_STATE);
 	auto_fd int folder = -1;
@@ -41,7 +43,8 @@ static int add_launch_env(const struct launch_in *in, struct strv *env, struct s
 	layout_launch_env(in->id.runtime, path);
 	folder = open(in->record->cwd, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
-		return err_set(e, ERR_FAILED, 0, "the peer's folder %s is not there", in->record->cwd);
+		return err_set(e, ERR_FAILED, 0, "the peer's folder %s is not there",
+			       in->record->cwd);
 	if (fs_read(folder, path, &text, e) < 0)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
 	return environment_parse(buf_cstr(&text), text.len, path, env, args, e);
@@ -62,7 +65,8 @@ static void drop_variable(struct strv *env, const char *key)
 		env->v[kept] = NULL;
 }
 
-int launch_environment(const struct launch_in *in, struct strv *env, struct strv *args, struct err *e)
+int launch_environment(const struct launch_in *in, struct strv *env, struct strv *args,
+		       struct err *e)
 {
 	char identity[PEER_IDENTITY_MAX + 1];
 
@@ -84,7 +88,8 @@ int launch_environment(const struct launch_in *in, struct strv *env, struct strv
 	environment_set(env, "PEER_RUNTIME", in->id.runtime);
 	environment_set(env, "PEER_IDENTITY", identity);
 	environment_set(env, "IAPEER_ROOT", in->layout->root);
-	/* A stray `tmux kill-server` inside must not reach its own server, nor ours find another. */
+	/* A stray `tmux kill-server` inside must not reach its own server, nor ours find another.
+	 */
 	drop_variable(env, "TMUX");
 	drop_variable(env, "TMUX_PANE");
 	return 0;
@@ -107,20 +112,23 @@ static void new_conversation(const struct manifest *m, char out[static 40])
 		return;
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4], b[5],
-		 b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+		 b[13], b[14], b[15]);
 }
 
-static int user_conf(const struct layout *l, char out[static LAYOUT_PATH], bool *out_there, struct err *e)
+static int user_conf(const struct layout *l, char out[static LAYOUT_PATH], bool *out_there,
+		     struct err *e)
 {
 	*out_there = fs_exists(l->root_fd, LAYOUT_TMUX_CONF);
 	return layout_abs(l, LAYOUT_TMUX_CONF, out, e);
 }
 
-static int fill_session(const struct launch_in *in, const struct tmux *t, const struct tmux_started *s, struct session *out,
-			struct err *e)
+static int fill_session(const struct launch_in *in, const struct tmux *t,
+			const struct tmux_started *s, struct session *out, struct err *e)
 {
-	*out = (struct session){.id = in->id, .server = s->server, .pane = s->pane, .woke_at_ms = clock_utc_ms()};
+	*out = (struct session){
+	    .id = in->id, .server = s->server, .pane = s->pane, .woke_at_ms = clock_utc_ms()};
 	if (plat_boot_id(out->boot_id, e) < 0)
 		return -1;
 	str_cut(out->cwd, sizeof out->cwd, launch_workdir(in));
@@ -132,7 +140,8 @@ static int fill_session(const struct launch_in *in, const struct tmux *t, const 
 	return 0;
 }
 
-int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session *out, struct err *e)
+int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session *out,
+		 struct err *e)
 {
 	AUTO(strv_done) struct strv env = STRV_INIT;
 	AUTO(strv_done) struct strv args = STRV_INIT;
@@ -148,8 +157,10 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 		return -1;
 	if (!dir.exists)
 		return err_set(e, ERR_FAILED, 0, "its folder %s is not there", launch_workdir(in));
-	if (launch_environment(in, &env, &args, e) < 0 || manifest_program(in->manifest, in->layout, &env, program, e) < 0 ||
-	    launch_tmux_bin(in->layout, in->settings, t.bin, e) < 0 || layout_socket(in->layout, &in->id, t.socket, e) < 0 ||
+	if (launch_environment(in, &env, &args, e) < 0 ||
+	    manifest_program(in->manifest, in->layout, &env, program, e) < 0 ||
+	    launch_tmux_bin(in->layout, in->settings, t.bin, e) < 0 ||
+	    layout_socket(in->layout, &in->id, t.socket, e) < 0 ||
 	    user_conf(in->layout, conf, &has_conf, e) < 0)
 		return -1;
 	peer_identity(&in->id, identity);
@@ -175,8 +186,10 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 				   .panelog_max_bytes = in->settings->panelog_max_bytes,
 				   .panelog_keep = in->settings->panelog_keep};
 	if (tmux_new_session(&t, &start, deadline_ms, &started, e) < 0) {
-		/* Whoever was quicker than we: the session is there, and it was made by the same one call. */
-		if (e->code != ERR_REFUSED || tmux_session_facts(&t, identity, deadline_ms, &started, e) < 0)
+		/* Whoever was quicker than we: the session is there, and it was made by the same
+		 * one call. */
+		if (e->code != ERR_REFUSED ||
+		    tmux_session_facts(&t, identity, deadline_ms, &started, e) < 0)
 			return err_wrap(e, "start %s", identity);
 		log_info("launch", "adopted identity=%s", identity);
 	}
@@ -199,7 +212,8 @@ int launch_end_server(struct proc_ref server, const char *socket, struct err *e)
 		if (plat_exit_wait(server, clock_mono_ms() + 2000))
 			return fs_unlink(AT_FDCWD, socket, e);
 	}
-	return err_set(e, ERR_TIMEOUT, 0, "the tmux server (pid %ld) does not end", (long)server.pid);
+	return err_set(e, ERR_TIMEOUT, 0, "the tmux server (pid %ld) does not end",
+		       (long)server.pid);
 }
 
 /* A program that ignores SIGHUP outlives its terminal; a peer that was ended must not. */
@@ -209,11 +223,14 @@ static void end_straggler(const struct session *s)
 
 	if (plat_exit_wait(s->pane, clock_mono_ms() + 1000))
 		return;
-	if (plat_signal(s->pane, SIGKILL, &ignored) == 0 && plat_exit_wait(s->pane, clock_mono_ms() + 1000))
-		log_warn("launch", "killed pid=%ld: it ignored the end of its session", (long)s->pane.pid);
+	if (plat_signal(s->pane, SIGKILL, &ignored) == 0 &&
+	    plat_exit_wait(s->pane, clock_mono_ms() + 1000))
+		log_warn("launch", "killed pid=%ld: it ignored the end of its session",
+			 (long)s->pane.pid);
 }
 
-int launch_end(const struct layout *l, const struct settings *st, const struct session *s, int64_t deadline_ms, struct err *e)
+int launch_end(const struct layout *l, const struct settings *st, const struct session *s,
+	       int64_t deadline_ms, struct err *e)
 {
 	char identity[PEER_IDENTITY_MAX + 1];
 	struct tmux t = {.pane = ""};
@@ -222,9 +239,11 @@ int launch_end(const struct layout *l, const struct settings *st, const struct s
 	peer_identity(&s->id, identity);
 	str_cut(t.socket, sizeof t.socket, s->socket);
 	if (plat_proc_state(s->server) != PROC_GONE) {
-		if (launch_tmux_bin(l, st, t.bin, &soft) < 0 || tmux_kill_session(&t, identity, deadline_ms, &soft) < 0)
+		if (launch_tmux_bin(l, st, t.bin, &soft) < 0 ||
+		    tmux_kill_session(&t, identity, deadline_ms, &soft) < 0)
 			log_warn("launch", "end %s: %s", identity, soft.msg);
-		if (!plat_exit_wait(s->server, clock_mono_ms() + 2000) && launch_end_server(s->server, s->socket, e) < 0)
+		if (!plat_exit_wait(s->server, clock_mono_ms() + 2000) &&
+		    launch_end_server(s->server, s->socket, e) < 0)
 			return -1;
 	}
 	end_straggler(s);

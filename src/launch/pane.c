@@ -26,14 +26,15 @@ static int heal_socket(const struct session *s, struct err *e)
 		return -1;
 	while (!fs_exists(AT_FDCWD, s->socket)) {
 		if (clock_mono_ms() >= deadline)
-			return err_set(e, ERR_TIMEOUT, 0, "socket %s was deleted and did not come back", s->socket);
+			return err_set(e, ERR_TIMEOUT, 0,
+				       "socket %s was deleted and did not come back", s->socket);
 		poll(NULL, 0, 5);
 	}
 	return 0;
 }
 
-int pane_open(struct pane *p, const struct layout *l, const struct settings *s, const struct manifest *m,
-	      const struct session *session, struct err *e)
+int pane_open(struct pane *p, const struct layout *l, const struct settings *s,
+	      const struct manifest *m, const struct session *session, struct err *e)
 {
 	char dir[LAYOUT_PATH];
 
@@ -48,7 +49,8 @@ int pane_open(struct pane *p, const struct layout *l, const struct settings *s, 
 		return -1;
 	if (plat_exit_fd(session->pane, &p->exit_fd, e) < 0 && e->code != ERR_NOT_FOUND)
 		return -1;
-	if (fs_mkdirs(l->root_fd, LAYOUT_PANE_LOGS, e) < 0 || layout_abs(l, LAYOUT_PANE_LOGS, dir, e) < 0)
+	if (fs_mkdirs(l->root_fd, LAYOUT_PANE_LOGS, e) < 0 ||
+	    layout_abs(l, LAYOUT_PANE_LOGS, dir, e) < 0)
 		return -1;
 	return plat_watch(dir, &p->watch_fd, e);
 }
@@ -69,7 +71,8 @@ bool pane_ended(const struct pane *p)
 
 bool pane_wait(struct pane *p, int64_t ms)
 {
-	struct pollfd fds[] = {{.fd = p->watch_fd, .events = POLLIN}, {.fd = p->exit_fd, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = p->watch_fd, .events = POLLIN},
+			       {.fd = p->exit_fd, .events = POLLIN}};
 
 	if (ms < 0)
 		ms = 0;

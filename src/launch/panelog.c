@@ -13,7 +13,8 @@
 
 #include "iapeer/base/banned.h"
 
-static int open_log(const struct layout *l, const char *path, int *out_fd, int64_t *out_size, struct err *e)
+static int open_log(const struct layout *l, const char *path, int *out_fd, int64_t *out_size,
+		    struct err *e)
 {
 	AUTO(fs_place_done) struct fs_place at = FS_PLACE_INIT;
 	struct stat st;
@@ -21,7 +22,8 @@ static int open_log(const struct layout *l, const char *path, int *out_fd, int64
 
 	if (fs_place(l->root_fd, path, &at, e) < 0)
 		return -1;
-	fd = openat(at.fd, at.name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+	fd = openat(at.fd, at.name,
+		    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(e, ERR_FAILED, errno, "open %s", path);
 	*out_size = st.st_size;
@@ -47,7 +49,8 @@ static int rotate(const struct layout *l, const char *path, int keep, struct err
 	return 0;
 }
 
-int panelog_run(const struct layout *l, const struct peer_id *id, int64_t max_bytes, int keep, struct err *e)
+int panelog_run(const struct layout *l, const struct peer_id *id, int64_t max_bytes, int keep,
+		struct err *e)
 {
 	char path[LAYOUT_PATH], chunk[8192];
 	int64_t size = 0;

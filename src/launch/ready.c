@@ -10,8 +10,8 @@
 
 #include "iapeer/base/banned.h"
 
-#define LOOK_MS 5000 /* one tmux call */
-#define LAST_MS 150  /* until a program's last output is in its log */
+#define LOOK_MS  5000 /* one tmux call */
+#define LAST_MS  150  /* until a program's last output is in its log */
 #define STUCK_MS 4000 /* without any output: it will not get ready by itself */
 
 static int ended(struct pane *p, struct err *e)
@@ -25,7 +25,8 @@ static int ended(struct pane *p, struct err *e)
 		pane_wait_log(p, 10);
 		pane_tail(p, tail, sizeof tail);
 	}
-	return err_set(e, ERR_FAILED, 0, "the program ended while it started%s%s", tail[0] ? "; it said: " : "", tail);
+	return err_set(e, ERR_FAILED, 0, "the program ended while it started%s%s",
+		       tail[0] ? "; it said: " : "", tail);
 }
 
 static int not_ready(const struct pane *p, const char *why, struct err *e)
@@ -33,7 +34,8 @@ static int not_ready(const struct pane *p, const char *why, struct err *e)
 	char tail[200];
 
 	pane_tail(p, tail, sizeof tail);
-	return err_set(e, ERR_TIMEOUT, 0, "%s%s%s", why, tail[0] ? "; the screen shows: " : "", tail);
+	return err_set(e, ERR_TIMEOUT, 0, "%s%s%s", why, tail[0] ? "; the screen shows: " : "",
+		       tail);
 }
 
 /* One look at a TUI: *out_ready, or one key pressed towards it. */
@@ -45,23 +47,32 @@ static int tui_step(struct pane *p, bool *out_ready, struct err *e)
 
 	if (tmux_look(&p->tmux, false, clock_mono_ms() + LOOK_MS, &look, e) < 0)
 		return -1;
-	struct screen s = {.text = buf_cstr(&look.screen), .len = look.screen.len, .cursor_x = look.cursor_x, .cursor_y = look.cursor_y};
+	struct screen s = {.text = buf_cstr(&look.screen),
+			   .len = look.screen.len,
+			   .cursor_x = look.cursor_x,
+			   .cursor_y = look.cursor_y};
 	screen_read(p->manifest, &s, &f);
 	*out_ready = f.state == SCREEN_READY || f.state == SCREEN_BUSY;
 	if (f.state != SCREEN_DIALOG)
 		return 0;
 	if (!f.key || (f.dialog->trust && !p->trust)) {
-		err_set(e, ERR_QUEUED, 0, "blocked by the question \"%s\": only a person can answer it", f.dialog->name);
-		return err_hint(e, "%s", f.dialog->trust ? "say yes for it with `iapeer create ... --trust`, or attach and answer" :
-				f.dialog->advice[0]	 ? f.dialog->advice :
-							   "attach and answer");
+		err_set(e, ERR_QUEUED, 0,
+			"blocked by the question \"%s\": only a person can answer it",
+			f.dialog->name);
+		return err_hint(
+		    e, "%s",
+		    f.dialog->trust
+			? "say yes for it with `iapeer create ... --trust`, or attach and answer"
+		    : f.dialog->advice[0] ? f.dialog->advice
+					  : "attach and answer");
 	}
 	strv_add(&keys, f.key);
 	return tmux_keys(&p->tmux, &keys, clock_mono_ms() + LOOK_MS, e);
 }
 
-/* It shows something that we do not know, and nothing moves: a question, most likely. Who waits is told what is there, and
- * neither the peer's lock nor a place among those that boot is held meanwhile. */
+/* It shows something that we do not know, and nothing moves: a question, most likely. Who waits is
+ * told what is there, and neither the peer's lock nor a place among those that boot is held
+ * meanwhile. */
 static int stuck(const struct pane *p, struct err *e)
 {
 	char tail[200];
@@ -90,11 +101,13 @@ static int tui_wait(struct pane *p, int64_t deadline_ms, struct err *e)
 		if (next != size)
 			still_since = now;
 		size = next;
-		if (now - still_since >= STUCK_MS && size > p->session->log_start && stuck(p, e) < 0)
+		if (now - still_since >= STUCK_MS && size > p->session->log_start &&
+		    stuck(p, e) < 0)
 			return -1;
 		if (now >= deadline_ms)
 			return not_ready(p, "not ready in time", e);
-		/* Output wakes us; a look at least every 250 ms in case a screen came without any. */
+		/* Output wakes us; a look at least every 250 ms in case a screen came without any.
+		 */
 		if (!pane_wait(p, 250) && pane_ended(p))
 			return ended(p, e);
 	}

@@ -10,7 +10,8 @@
 
 #include "iapeer/base/banned.h"
 
-static int read_ref(const struct json *j, const char *where, const char *key, struct proc_ref *out, struct err *e)
+static int read_ref(const struct json *j, const char *where, const char *key, struct proc_ref *out,
+		    struct err *e)
 {
 	const struct json *o = json_get(j, key);
 	char birth[32] = "";
@@ -22,7 +23,8 @@ static int read_ref(const struct json *j, const char *where, const char *key, st
 	    json_req_str(o, where, "birth", birth, sizeof birth, e) < 0)
 		return -1;
 	if (!str_i64(birth, 0, INT64_MAX, &n))
-		return err_set(e, ERR_CORRUPT, 0, "%s.%s.birth: expected a number in quotes", where, key);
+		return err_set(e, ERR_CORRUPT, 0, "%s.%s.birth: expected a number in quotes", where,
+			       key);
 	*out = (struct proc_ref){.pid = (pid_t)pid, .birth = (uint64_t)n};
 	return 0;
 }
@@ -37,7 +39,8 @@ static void write_ref(struct json *j, const char *key, struct proc_ref ref)
 	json_set_str(o, "birth", birth);
 }
 
-int session_load(const struct layout *l, const struct peer_id *id, struct session *out, struct err *e)
+int session_load(const struct layout *l, const struct peer_id *id, struct session *out,
+		 struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = NULL;
@@ -45,11 +48,13 @@ int session_load(const struct layout *l, const struct peer_id *id, struct sessio
 	struct session s = {.id = *id};
 
 	layout_state(id, "session", path);
-	if (fs_read(l->root_fd, path, &b, e) < 0 || json_parse(buf_cstr(&b), b.len, path, &j, e) < 0)
+	if (fs_read(l->root_fd, path, &b, e) < 0 ||
+	    json_parse(buf_cstr(&b), b.len, path, &j, e) < 0)
 		return -1;
 	if (json_opt_str(j, path, "cwd", s.cwd, sizeof s.cwd, e) < 0 ||
 	    json_opt_i64(j, path, "wokeAtMs", 0, INT64_MAX / 2, &s.woke_at_ms, e) < 0 ||
-	    json_opt_str(j, path, "wokeAt", woke, sizeof woke, e) < 0 || read_ref(j, path, "server", &s.server, e) < 0 ||
+	    json_opt_str(j, path, "wokeAt", woke, sizeof woke, e) < 0 ||
+	    read_ref(j, path, "server", &s.server, e) < 0 ||
 	    read_ref(j, path, "pane", &s.pane, e) < 0 ||
 	    json_req_str(j, path, "bootId", s.boot_id, sizeof s.boot_id, e) < 0 ||
 	    json_req_str(j, path, "socket", s.socket, sizeof s.socket, e) < 0 ||
@@ -128,5 +133,6 @@ bool session_attached(const struct session *s)
 	struct fs_info info;
 	struct err e;
 
-	return fs_stat(AT_FDCWD, s->socket, &info, &e) == 0 && info.exists && (info.mode & 0100) != 0;
+	return fs_stat(AT_FDCWD, s->socket, &info, &e) == 0 && info.exists &&
+	       (info.mode & 0100) != 0;
 }

@@ -48,12 +48,14 @@ void shell_memory_load(const struct pane *p, struct shell_memory *out)
 
 	*out = (struct shell_memory){.empty_log_size = -1};
 	state_path(p, path);
-	if (fs_read(p->layout->root_fd, path, &b, &e) < 0 || json_parse(buf_cstr(&b), b.len, path, &j, &e) < 0)
+	if (fs_read(p->layout->root_fd, path, &b, &e) < 0 ||
+	    json_parse(buf_cstr(&b), b.len, path, &j, &e) < 0)
 		return;
 	/* A hint only: what cannot be read is as good as not known. */
 	if (json_opt_str(j, path, "prompt", out->prompt, sizeof out->prompt, &e) < 0 ||
 	    json_opt_bool(j, path, "raw", &out->raw, &e) < 0 ||
-	    json_opt_i64(j, path, "emptyLogSize", -1, INT64_MAX / 2, &out->empty_log_size, &e) < 0 ||
+	    json_opt_i64(j, path, "emptyLogSize", -1, INT64_MAX / 2, &out->empty_log_size, &e) <
+		0 ||
 	    json_opt_i64(j, path, "enteredAtMs", 0, INT64_MAX / 2, &out->entered_at_ms, &e) < 0)
 		*out = (struct shell_memory){.empty_log_size = -1};
 }
@@ -99,8 +101,9 @@ static size_t trimmed_len(const char *s)
 	return n;
 }
 
-/* What stands on the row where the cursor is: something visible, and the prompt that we know (or none is known). The log comes
- * through tmux and lags behind the shell: behind much output a row of that is no prompt yet. */
+/* What stands on the row where the cursor is: something visible, and the prompt that we know (or
+ * none is known). The log comes through tmux and lags behind the shell: behind much output a row of
+ * that is no prompt yet. */
 static bool row_shows(struct pane *p, int64_t from, bool *out_prompt)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(8192);
@@ -130,7 +133,8 @@ struct wait {
 	bool edits;          /* such a shell is given time to switch its terminal */
 };
 
-/* Does it read? A raw terminal and a sleeping shell: yes, nothing more has to be waited for. Else silence must do. */
+/* Does it read? A raw terminal and a sleeping shell: yes, nothing more has to be waited for. Else
+ * silence must do. */
 static bool reads(struct pane *p, const struct wait *w, const struct shell_facts *f, int64_t now)
 {
 	int64_t still = now - w->still_since;
@@ -138,12 +142,14 @@ static bool reads(struct pane *p, const struct wait *w, const struct shell_facts
 
 	if (!f->known || !f->at_prompt || w->size <= w->from)
 		return false;
-	if (!f->canonical && f->sleeping && row_shows(p, w->from, &prompt) && (prompt || still >= QUIET_RAW_MS))
+	if (!f->canonical && f->sleeping && row_shows(p, w->from, &prompt) &&
+	    (prompt || still >= QUIET_RAW_MS))
 		return true;
 	return still >= (w->edits || edits_lines(p) ? QUIET_EDITS_MS : QUIET_MS);
 }
 
-int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t deadline_ms, struct err *e)
+int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t deadline_ms,
+		      struct err *e)
 {
 	struct wait w = {.from = from, .size = pane_log_size(p), .still_since = clock_mono_ms()};
 	struct shell_facts f;

@@ -16,23 +16,30 @@
 
 #define PASTE_BUFFER "iapeer"
 
-/* Hooks and the pane log are fixed strings: the server's environment names the binary, tmux fills in numbers. A run-shell that
- * fails would keep tmux from ending the session, so it never does: if the binary is gone, the keeper finds the end. */
-#define DIED_HOOK                                                                                                      \
-	"run-shell '\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" pane-died --pane=#{hook_pane} "      \
-	"--pid=#{pane_pid} --server=#{pid} --status=#{pane_dead_status} --signal=#{pane_dead_signal}; exit 0' ; kill-ses"
+/* Hooks and the pane log are fixed strings: the server's environment names the binary, tmux fills
+ * in numbers. A run-shell that fails would keep tmux from ending the session, so it never does: if
+ * the binary is gone, the keeper finds the end. */
+#define DIED_HOOK                                                                                  \
+	"run-shell '\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" pane-died "               \
+	"--pane=#{hook_pane} "                                                                     \
+	"--pid=#{pane_pid} --server=#{pid} --status=#{pane_dead_status} "                          \
+	"--signal=#{pane_dead_signal}; exit 0' ; kill-ses"
 
-int tmux_find(const char *configured, const char *path_env, char out[static LAYOUT_PATH], struct err *e)
+int tmux_find(const char *configured, const char *path_env, char out[static LAYOUT_PATH],
+	      struct err *e)
 {
-	if (proc_find(str_empty(configured) ? "tmux" : configured, path_env, out, LAYOUT_PATH, e) < 0) {
+	if (proc_find(str_empty(configured) ? "tmux" : configured, path_env, out, LAYOUT_PATH, e) <
+	    0) {
 		err_wrap(e, "tmux");
 		return err_hint(e, "install tmux 3.2 or later, or set IAPEER_TMUX_BIN");
 	}
 	return 0;
 }
 
-/* Run tmux with these arguments after "-S socket". Not ours to judge: the caller looks at the status. */
-static int call(const struct tmux *t, struct strv *args, const struct proc_opts *more, struct proc_result *r, struct err *e)
+/* Run tmux with these arguments after "-S socket". Not ours to judge: the caller looks at the
+ * status. */
+static int call(const struct tmux *t, struct strv *args, const struct proc_opts *more,
+		struct proc_result *r, struct err *e)
 {
 	AUTO(strv_done) struct strv argv = STRV_INIT;
 	AUTO(strv_done) struct strv no_env = STRV_INIT;
@@ -43,7 +50,8 @@ static int call(const struct tmux *t, struct strv *args, const struct proc_opts 
 	strv_add(&argv, t->socket);
 	for (size_t i = 0; i < args->n; i++)
 		strv_add(&argv, args->v[i]);
-	/* A client needs nothing of our environment but a locale, or it shows other letters as underscores. */
+	/* A client needs nothing of our environment but a locale, or it shows other letters as
+	 * underscores. */
 	strv_add(&no_env, "LC_ALL=C.UTF-8");
 	o.file = t->bin;
 	o.argv = strv_argv(&argv);
@@ -52,7 +60,8 @@ static int call(const struct tmux *t, struct strv *args, const struct proc_opts 
 	return proc_run(&o, r, e);
 }
 
-static int failed(const struct tmux *t, const struct proc_result *r, const char *what, struct err *e)
+static int failed(const struct tmux *t, const struct proc_result *r, const char *what,
+		  struct err *e)
 {
 	const char *text = r->err.len ? buf_cstr(&r->err) : buf_cstr(&r->out);
 	char line[200], status[64];
@@ -61,16 +70,17 @@ static int failed(const struct tmux *t, const struct proc_result *r, const char 
 	line[strcspn(line, "\n")] = '\0';
 	proc_status_text(r->status, status, sizeof status);
 	(void)t;
-	/* Nobody heard it. A server that is lost while it listens may have done what it was told. */
-	if (strstr(line, "no server running") || strstr(line, "error connecting") || strstr(line, "can't find session") ||
-	    strstr(line, "can't find pane"))
+	/* Nobody heard it. A server that is lost while it listens may have done what it was told.
+	 */
+	if (strstr(line, "no server running") || strstr(line, "error connecting") ||
+	    strstr(line, "can't find session") || strstr(line, "can't find pane"))
 		return err_set(e, ERR_NOT_FOUND, 0, "tmux %s: %s", what, line);
-	return err_set(e, strstr(line, "duplicate session") ? ERR_REFUSED : ERR_FAILED, 0, "tmux %s: %s", what,
-		       line[0] ? line : status);
+	return err_set(e, strstr(line, "duplicate session") ? ERR_REFUSED : ERR_FAILED, 0,
+		       "tmux %s: %s", what, line[0] ? line : status);
 }
 
-static int run(const struct tmux *t, struct strv *args, const struct proc_opts *o, struct proc_result *r, const char *what,
-	       struct err *e)
+static int run(const struct tmux *t, struct strv *args, const struct proc_opts *o,
+	       struct proc_result *r, const char *what, struct err *e)
 {
 	if (call(t, args, o, r, e) < 0)
 		return err_wrap(e, "tmux %s", what);
@@ -136,7 +146,9 @@ static void add_all(struct strv *out, const char *const *args)
 
 static void add_pipe(struct strv *a, int64_t max_bytes, int keep)
 {
-	strv_fmt(a, "exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" --max-bytes=%lld --keep=%d",
+	strv_fmt(a,
+		 "exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" --max-bytes=%lld "
+		 "--keep=%d",
 		 (long long)max_bytes, keep);
 }
 
@@ -144,14 +156,15 @@ static void start_args(const struct tmux_start *s, struct strv *a)
 {
 	auto_free char *dir = format_escaped(s->workdir);
 
-	add_all(a, (const char *const[]){"-f", s->conf ? s->conf : "/dev/null", "new-session", "-d", "-s", s->session, "-x", "220", "-y",
-					 "50", "-c", NULL});
+	add_all(a, (const char *const[]){"-f", s->conf ? s->conf : "/dev/null", "new-session", "-d",
+					 "-s", s->session, "-x", "220", "-y", "50", "-c", NULL});
 	add_arg(a, dir);
 	add_all(a, (const char *const[]){"--", "env", "-u", "TMUX", "-u", "TMUX_PANE", NULL});
 	for (size_t i = 0; i < s->argv->n; i++)
 		add_arg(a, s->argv->v[i]);
-	add_all(a, (const char *const[]){";", "set-option", "-p", "remain-on-exit", "on", ";", "set-hook", "-p", "pane-died", DIED_HOOK,
-					 ";", "pipe-pane", NULL});
+	add_all(a, (const char *const[]){";", "set-option", "-p", "remain-on-exit", "on", ";",
+					 "set-hook", "-p", "pane-died", DIED_HOOK, ";", "pipe-pane",
+					 NULL});
 	add_pipe(a, s->panelog_max_bytes, s->panelog_keep);
 }
 
@@ -181,19 +194,21 @@ static int parse_facts(const struct proc_result *r, struct tmux_started *out, st
 		return -1;
 	server = word_i64(&words, 0);
 	pane = word_i64(&words, 1);
-	if (words.n != 4 || server <= 0 || pane <= 0 || !str_put(out->pane_id, sizeof out->pane_id, words.v[2]) ||
+	if (words.n != 4 || server <= 0 || pane <= 0 ||
+	    !str_put(out->pane_id, sizeof out->pane_id, words.v[2]) ||
 	    !str_put(out->pane_tty, sizeof out->pane_tty, words.v[3]))
 		return err_set(e, ERR_FAILED, 0, "tmux answered %.60s", buf_cstr(&r->out));
 	if (plat_proc_ref((pid_t)server, &out->server, e) < 0)
 		return err_wrap(e, "the new tmux server");
-	/* The program may have ended already: then its pid alone is what we have, and the hook tells the rest. */
+	/* The program may have ended already: then its pid alone is what we have, and the hook
+	 * tells the rest. */
 	if (plat_proc_ref((pid_t)pane, &out->pane, e) < 0)
 		out->pane = (struct proc_ref){.pid = (pid_t)pane, .birth = 1};
 	return 0;
 }
 
-int tmux_new_session(const struct tmux *t, const struct tmux_start *s, int64_t deadline_ms, struct tmux_started *out,
-		     struct err *e)
+int tmux_new_session(const struct tmux *t, const struct tmux_start *s, int64_t deadline_ms,
+		     struct tmux_started *out, struct err *e)
 {
 	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
 	AUTO(strv_done) struct strv a = STRV_INIT;
@@ -213,8 +228,8 @@ static void target(struct strv *a, const char *session)
 	strv_fmt(a, "=%s:", session);
 }
 
-int tmux_session_facts(const struct tmux *t, const char *session, int64_t deadline_ms, struct tmux_started *out,
-		       struct err *e)
+int tmux_session_facts(const struct tmux *t, const char *session, int64_t deadline_ms,
+		       struct tmux_started *out, struct err *e)
 {
 	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
 	AUTO(strv_done) struct strv a = STRV_INIT;
@@ -233,17 +248,20 @@ void tmux_look_done(struct tmux_look *k)
 	buf_done(&k->screen);
 }
 
-int tmux_look(const struct tmux *t, bool history, int64_t deadline_ms, struct tmux_look *out, struct err *e)
+int tmux_look(const struct tmux *t, bool history, int64_t deadline_ms, struct tmux_look *out,
+	      struct err *e)
 {
 	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
 	AUTO(strv_done) struct strv a = STRV_INIT;
 	struct proc_opts o = {.deadline_ms = deadline_ms, .out_max_bytes = CAP_SCREEN};
 	AUTO(strv_done) struct strv words = STRV_INIT;
-	static const char facts[] = "#{cursor_x} #{cursor_y} #{pane_height} #{pane_in_mode} #{session_attached} "
-				    "0#{session_last_attached} 0#{session_activity}";
+	static const char facts[] =
+	    "#{cursor_x} #{cursor_y} #{pane_height} #{pane_in_mode} #{session_attached} "
+	    "0#{session_last_attached} 0#{session_activity}";
 	size_t used;
 
-	add_all(&a, (const char *const[]){"display-message", "-p", "-t", t->pane, facts, ";", "capture-pane", "-p", "-e", "-t", t->pane, NULL});
+	add_all(&a, (const char *const[]){"display-message", "-p", "-t", t->pane, facts, ";",
+					  "capture-pane", "-p", "-e", "-t", t->pane, NULL});
 	if (history)
 		add_all(&a, (const char *const[]){"-S", "-", NULL});
 	if (run(t, &a, &o, &r, "capture-pane", e) < 0)
@@ -267,14 +285,16 @@ int tmux_look(const struct tmux *t, bool history, int64_t deadline_ms, struct tm
 	return 0;
 }
 
-int tmux_paste(const struct tmux *t, const char *text, size_t len, int64_t deadline_ms, struct err *e)
+int tmux_paste(const struct tmux *t, const char *text, size_t len, int64_t deadline_ms,
+	       struct err *e)
 {
 	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
 	AUTO(strv_done) struct strv a = STRV_INIT;
 	struct proc_opts o = {.deadline_ms = deadline_ms, .input = text, .input_len = len};
 
-	add_all(&a, (const char *const[]){"load-buffer", "-b", PASTE_BUFFER, "-", ";", "copy-mode", "-q", "-t", t->pane, ";",
-					  "paste-buffer", "-p", "-r", "-d", "-b", PASTE_BUFFER, "-t", t->pane, NULL});
+	add_all(&a, (const char *const[]){"load-buffer", "-b", PASTE_BUFFER, "-", ";", "copy-mode",
+					  "-q", "-t", t->pane, ";", "paste-buffer", "-p", "-r",
+					  "-d", "-b", PASTE_BUFFER, "-t", t->pane, NULL});
 	return run(t, &a, &o, &r, "paste-buffer", e);
 }
 
@@ -284,7 +304,8 @@ int tmux_keys(const struct tmux *t, const struct strv *keys, int64_t deadline_ms
 	AUTO(strv_done) struct strv a = STRV_INIT;
 	struct proc_opts o = {.deadline_ms = deadline_ms};
 
-	add_all(&a, (const char *const[]){"copy-mode", "-q", "-t", t->pane, ";", "send-keys", "-t", t->pane, NULL});
+	add_all(&a, (const char *const[]){"copy-mode", "-q", "-t", t->pane, ";", "send-keys", "-t",
+					  t->pane, NULL});
 	for (size_t i = 0; i < keys->n; i++)
 		add_arg(&a, keys->v[i]);
 	return run(t, &a, &o, &r, "send-keys", e);
@@ -296,21 +317,24 @@ int tmux_kill_session(const struct tmux *t, const char *session, int64_t deadlin
 	AUTO(strv_done) struct strv a = STRV_INIT;
 	struct proc_opts o = {.deadline_ms = deadline_ms};
 
-	strv_add(&a, "kill-ses"); /* the short form: a witness's alias matches the whole word only */
+	strv_add(&a,
+		 "kill-ses"); /* the short form: a witness's alias matches the whole word only */
 	target(&a, session);
 	if (run(t, &a, &o, &r, "kill-session", e) < 0 && e->code != ERR_NOT_FOUND)
 		return -1;
 	return 0;
 }
 
-int tmux_heal_pipe(const struct tmux *t, int64_t max_bytes, int keep, int64_t deadline_ms, bool *out_was_lost, struct err *e)
+int tmux_heal_pipe(const struct tmux *t, int64_t max_bytes, int keep, int64_t deadline_ms,
+		   bool *out_was_lost, struct err *e)
 {
 	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
 	AUTO(strv_done) struct strv look = STRV_INIT;
 	AUTO(strv_done) struct strv set = STRV_INIT;
 	struct proc_opts o = {.deadline_ms = deadline_ms};
 
-	add_all(&look, (const char *const[]){"display-message", "-p", "-t", t->pane, "#{pane_pipe}", NULL});
+	add_all(&look, (const char *const[]){"display-message", "-p", "-t", t->pane, "#{pane_pipe}",
+					     NULL});
 	if (run(t, &look, &o, &r, "display-message", e) < 0)
 		return -1;
 	*out_was_lost = !str_starts(buf_cstr(&r.out), "1");
@@ -331,13 +355,15 @@ int tmux_ping(const struct tmux *t, int64_t deadline_ms, struct err *e)
 	return run(t, &a, &o, &r, "display-message", e);
 }
 
-int tmux_dead_pane(const struct tmux *t, int64_t deadline_ms, int *out_status, int *out_signal, struct err *e)
+int tmux_dead_pane(const struct tmux *t, int64_t deadline_ms, int *out_status, int *out_signal,
+		   struct err *e)
 {
 	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
 	AUTO(strv_done) struct strv a = STRV_INIT;
 	struct proc_opts o = {.deadline_ms = deadline_ms};
 
-	add_all(&a, (const char *const[]){"display-message", "-p", "-t", t->pane, "s#{pane_dead_status} g#{pane_dead_signal}", NULL});
+	add_all(&a, (const char *const[]){"display-message", "-p", "-t", t->pane,
+					  "s#{pane_dead_status} g#{pane_dead_signal}", NULL});
 	if (run(t, &a, &o, &r, "display-message", e) < 0)
 		return -1;
 	AUTO(strv_done) struct strv words = STRV_INIT;
@@ -382,6 +408,7 @@ int tmux_server_of(const char *socket_path, struct proc_ref *out, struct err *e)
 	if (plat_peer(fd, &uid, &pid, e) < 0)
 		return -1;
 	if (uid != geteuid())
-		return err_set(e, ERR_REFUSED, 0, "socket %s is served by user %ld, not by us", socket_path, (long)uid);
+		return err_set(e, ERR_REFUSED, 0, "socket %s is served by user %ld, not by us",
+			       socket_path, (long)uid);
 	return plat_proc_ref(pid, out, e);
 }

@@ -15,7 +15,8 @@ static int64_t touched(const struct layout *l, const char *path)
 	return fs_stat(l->root_fd, path, &info, &e) == 0 && info.exists ? info.mtime_ms : 0;
 }
 
-void activity_look(const struct layout *l, const struct session *s, enum runtime_kind kind, struct activity *out)
+void activity_look(const struct layout *l, const struct session *s, enum runtime_kind kind,
+		   struct activity *out)
 {
 	char log[LAYOUT_PATH], receipts[LAYOUT_PATH];
 	struct proc_info proc;
@@ -31,6 +32,8 @@ void activity_look(const struct layout *l, const struct session *s, enum runtime
 		out->newest_utc_ms = told;
 	if (printed > out->newest_utc_ms)
 		out->newest_utc_ms = printed;
-	if (kind == KIND_SHELL && plat_proc_info(s->pane.pid, &proc, &e) == 0 && proc.state != PROC_GONE)
-		out->in_turn = proc.tty_pgid > 0 && proc.tty_pgid != proc.pgid && clock_utc_ms() - printed < TURN_MS;
+	if (kind == KIND_SHELL && plat_proc_info(s->pane.pid, &proc, &e) == 0 &&
+	    proc.state != PROC_GONE)
+		out->in_turn = proc.tty_pgid > 0 && proc.tty_pgid != proc.pgid &&
+			       clock_utc_ms() - printed < TURN_MS;
 }

@@ -18,7 +18,8 @@
 
 #include "iapeer/base/banned.h"
 
-#define STEPS_MAX 32 /* a peer is put in order in a handful; more means that something undoes what we do */
+#define STEPS_MAX                                                                                  \
+	32 /* a peer is put in order in a handful; more means that something undoes what we do */
 
 typedef int step_fn(struct step *, struct err *);
 
@@ -36,7 +37,8 @@ static int refuse_foreign(struct step *s, struct err *e)
 
 static int refuse_undeclared(struct step *s, struct err *e)
 {
-	return err_set(e, ERR_REFUSED, 0, "%s does not have the runtime %s", s->in->id.name, s->in->id.runtime);
+	return err_set(e, ERR_REFUSED, 0, "%s does not have the runtime %s", s->in->id.name,
+		       s->in->id.runtime);
 }
 
 static int refuse_program(struct step *s, struct err *e)
@@ -55,17 +57,22 @@ static int refuse_crash_loop(struct step *s, struct err *e)
 {
 	const struct death_ring *d = &s->seen.deaths;
 
-	err_set(e, ERR_REFUSED, 0, "%s is in a crash loop: it ended by itself %d times within %lld s, last by %s", s->in->id.name,
+	err_set(e, ERR_REFUSED, 0,
+		"%s is in a crash loop: it ended by itself %d times within %lld s, last by %s",
+		s->in->id.name,
 		death_ring_own(d, clock_utc_ms(), s->in->settings->crashloop_window_ms),
-		(long long)(s->in->settings->crashloop_window_ms / 1000), d->n ? d->v[d->n - 1].cause : "?");
+		(long long)(s->in->settings->crashloop_window_ms / 1000),
+		d->n ? d->v[d->n - 1].cause : "?");
 	return err_hint(e, "`iapeer start %s` clears it", s->in->id.name);
 }
 
 static int refuse_unknown(struct step *s, struct err *e)
 {
-	err_set(e, ERR_TIMEOUT, 0, "%s: its tmux server does not answer (it is stopped by a signal)", s->in->id.name);
-	return err_hint(e, "let it go on: kill -CONT %ld",
-			(long)(s->seen.has_session ? s->seen.session.server.pid : s->seen.leftover.pid));
+	err_set(e, ERR_TIMEOUT, 0,
+		"%s: its tmux server does not answer (it is stopped by a signal)", s->in->id.name);
+	return err_hint(
+	    e, "let it go on: kill -CONT %ld",
+	    (long)(s->seen.has_session ? s->seen.session.server.pid : s->seen.leftover.pid));
 }
 
 static step_fn *const steps[] = {
@@ -93,7 +100,8 @@ static step_fn *const steps[] = {
 };
 _Static_assert(sizeof steps / sizeof steps[0] == ACTION_COUNT, "one function an action");
 
-void step_journal(struct step *s, const char *ev, const char *action, const char *rule, const char *reason)
+void step_journal(struct step *s, const char *ev, const char *action, const char *rule,
+		  const char *reason)
 {
 	struct journal j = {.dirfd = s->in->layout->root_fd,
 			    .path = LAYOUT_LIFECYCLE_LOG,
@@ -112,7 +120,8 @@ void step_journal(struct step *s, const char *ev, const char *action, const char
 		log_warn("apply", "lifecycle.log: %s", e.msg);
 }
 
-/* What there is to say about a decision: doing nothing, and the messages (delivery.log), are not worth a line. */
+/* What there is to say about a decision: doing nothing, and the messages (delivery.log), are not
+ * worth a line. */
 static void journal_decision(struct step *s, const struct decision *d, const struct err *e)
 {
 	bool quiet = d->action == ACT_NONE || d->action == ACT_DELIVER || d->action == ACT_SETTLE;
@@ -120,11 +129,13 @@ static void journal_decision(struct step *s, const struct decision *d, const str
 	str_cut(s->out->rule, sizeof s->out->rule, d->rule);
 	if (quiet && !e)
 		return;
-	step_journal(s, s->in->trigger == TRIG_LOOK || s->in->trigger == TRIG_TICK ? "tick" : "apply", d->word, d->rule,
-		     e ? e->msg : trigger_word(s->in->trigger));
+	step_journal(s,
+		     s->in->trigger == TRIG_LOOK || s->in->trigger == TRIG_TICK ? "tick" : "apply",
+		     d->word, d->rule, e ? e->msg : trigger_word(s->in->trigger));
 }
 
-/* Only what may start something has to know whether its program is there, and only a tick whether it is idle. */
+/* Only what may start something has to know whether its program is there, and only a tick whether
+ * it is idle. */
 static void look_further(struct step *s)
 {
 	bool wakes = s->in->trigger != TRIG_STOP && s->in->trigger != TRIG_REMOVE;
@@ -132,17 +143,21 @@ static void look_further(struct step *s)
 	struct err why;
 
 	s->seen.snap.foreign = service_guard(s->in->id.name, NULL, &why) < 0;
-	if (s->in->trigger == TRIG_TICK && s->in->activity_utc_ms && s->seen.snap.session == SESSION_LIVE) {
-		/* The keeper has counted, in awake time; here it is only seen that nothing has happened since. */
+	if (s->in->trigger == TRIG_TICK && s->in->activity_utc_ms &&
+	    s->seen.snap.session == SESSION_LIVE) {
+		/* The keeper has counted, in awake time; here it is only seen that nothing has
+		 * happened since. */
 		activity_look(s->in->layout, &s->seen.session, s->manifest.kind, &a);
-		s->seen.snap.idle = a.newest_utc_ms == s->in->activity_utc_ms && !a.attached && !a.in_turn;
+		s->seen.snap.idle =
+		    a.newest_utc_ms == s->in->activity_utc_ms && !a.attached && !a.in_turn;
 	}
 	if (s->seen.snap.session == SESSION_ABSENT && wakes && s->seen.snap.declared &&
 	    (s->seen.snap.queued || s->seen.snap.new_eager || s->in->trigger == TRIG_ATTACH))
 		step_look_program(s, &why);
 }
 
-/* One round: observe, decide, act. 0: once more; 1: at rest; -1: failed, and *out_final: nothing more can be done. */
+/* One round: observe, decide, act. 0: once more; 1: at rest; -1: failed, and *out_final: nothing
+ * more can be done. */
 static int one_round(struct step *s, enum trigger trigger, bool *out_final, struct err *e)
 {
 	struct observe_in look = {.layout = s->in->layout,
@@ -163,7 +178,8 @@ static int one_round(struct step *s, enum trigger trigger, bool *out_final, stru
 	return rc;
 }
 
-/* "A new session" that failed was tried: whoever asked is told, and it is not tried again behind his back. */
+/* "A new session" that failed was tried: whoever asked is told, and it is not tried again behind
+ * his back. */
 static void forget_eager(const struct step *s)
 {
 	struct err e;
@@ -172,8 +188,9 @@ static void forget_eager(const struct step *s)
 		log_warn("apply", "%s", e.msg);
 }
 
-/* Round after round, until there is nothing left to do. Under the peer's lock. After a failure one more thing is done: what has
- * ended is put in order (a look starts and delivers nothing); the first failure is what is reported. */
+/* Round after round, until there is nothing left to do. Under the peer's lock. After a failure one
+ * more thing is done: what has ended is put in order (a look starts and delivers nothing); the
+ * first failure is what is reported. */
 static int settle_peer(struct step *s, struct err *e)
 {
 	enum trigger trigger = s->in->trigger;
@@ -195,7 +212,9 @@ static int settle_peer(struct step *s, struct err *e)
 		return -1;
 	}
 	if (rc == 0)
-		return err_set(e, ERR_FAILED, 0, "%s does not come to rest; the last rule was \"%s\"", s->identity, s->out->rule);
+		return err_set(e, ERR_FAILED, 0,
+			       "%s does not come to rest; the last rule was \"%s\"", s->identity,
+			       s->out->rule);
 	return 0;
 }
 
@@ -223,11 +242,14 @@ static int prepare(struct step *s, struct err *e)
 	peer_identity(&s->in->id, s->identity);
 	s->record = registry_find(s->in->registry, s->in->id.name);
 	profile_init(&s->profile);
-	if (s->record && profile_load(s->record->cwd, &s->profile, e) < 0 && e->code != ERR_NOT_FOUND)
+	if (s->record && profile_load(s->record->cwd, &s->profile, e) < 0 &&
+	    e->code != ERR_NOT_FOUND)
 		return -1;
-	/* What has to be ended or put in order can be so without knowing how its program is driven. */
+	/* What has to be ended or put in order can be so without knowing how its program is driven.
+	 */
 	s->has_manifest = manifest_load(s->in->layout, s->in->id.runtime, &s->manifest, &soft) == 0;
-	if (!s->has_manifest && s->in->trigger != TRIG_STOP && s->in->trigger != TRIG_REMOVE && s->in->trigger != TRIG_LOOK) {
+	if (!s->has_manifest && s->in->trigger != TRIG_STOP && s->in->trigger != TRIG_REMOVE &&
+	    s->in->trigger != TRIG_LOOK) {
 		*e = soft;
 		return -1;
 	}
@@ -248,7 +270,8 @@ int apply_peer(const struct apply_in *in, struct apply_outcome *out, struct err 
 	for (;;) {
 		AUTO(lock_done) struct lock lock = LOCK_INIT;
 
-		if (lock_take(&lock, in->layout->root_fd, path, trigger_word(in->trigger), in->lock_deadline_ms, e) < 0)
+		if (lock_take(&lock, in->layout->root_fd, path, trigger_word(in->trigger),
+			      in->lock_deadline_ms, e) < 0)
 			return err_wrap(e, "%s is busy", in->id.name);
 		if (in->trigger == TRIG_STOP && mark_set(in->layout, &in->id, MARK_STOPPED, e) < 0)
 			return -1;
@@ -256,7 +279,8 @@ int apply_peer(const struct apply_in *in, struct apply_outcome *out, struct err 
 			return -1;
 		if (!s->turn_id[0])
 			return 0;
-		/* The end of a turn is waited for without the lock: `stop` must not wait for a long thought. */
+		/* The end of a turn is waited for without the lock: `stop` must not wait for a long
+		 * thought. */
 		lock_done(&lock);
 		if (step_turn(s, e) < 0)
 			return -1;

@@ -17,7 +17,8 @@ static int parse_one(const struct json *j, const char *what, struct death_entry 
 
 	*out = (struct death_entry){.at_ms = 0};
 	if (json_is_number(j)) {
-		/* 0.2.x wrote the time alone. A number has no key to ask for, so it is given one. */
+		/* 0.2.x wrote the time alone. A number has no key to ask for, so it is given one.
+		 */
 		bare = json_object();
 		json_set(bare, "at", json_copy(j));
 		j = bare;
@@ -31,7 +32,8 @@ static int parse_one(const struct json *j, const char *what, struct death_entry 
 	return 0;
 }
 
-int death_ring_parse(const char *text, size_t len, const char *what, struct death_ring *out, struct err *e)
+int death_ring_parse(const char *text, size_t len, const char *what, struct death_ring *out,
+		     struct err *e)
 {
 	auto_json struct json *j = NULL;
 	struct death_ring ring = {.n = 0};
@@ -68,7 +70,8 @@ void death_ring_print(const struct death_ring *r, struct buf *out)
 
 void death_ring_add(struct death_ring *r, const struct death_entry *d)
 {
-	/* The same session ended once: whoever noted it was killed before it could forget the session. */
+	/* The same session ended once: whoever noted it was killed before it could forget the
+	 * session. */
 	if (d->woke_at_ms && r->n > 0 && r->v[r->n - 1].woke_at_ms == d->woke_at_ms)
 		return;
 	if (r->n == DEATH_RING) {
@@ -78,10 +81,12 @@ void death_ring_add(struct death_ring *r, const struct death_entry *d)
 	r->v[r->n++] = *d;
 }
 
-/* A kill from outside, an orderly end that somebody asked for, the host: not the program's doing. */
+/* A kill from outside, an orderly end that somebody asked for, the host: not the program's doing.
+ */
 bool death_is_own(const struct death_entry *d)
 {
-	static const char *const outside[] = {"sigkill", "sigterm", "sighup", "sigint", "oom-kill", "host-restart", "kill-server"};
+	static const char *const outside[] = {"sigkill",  "sigterm",      "sighup",     "sigint",
+					      "oom-kill", "host-restart", "kill-server"};
 
 	if (d->class == DEATH_SERVER_DEAD)
 		return false;
@@ -96,7 +101,8 @@ int death_ring_own(const struct death_ring *r, int64_t now_ms, int64_t window_ms
 	int n = 0;
 
 	for (size_t i = 0; i < r->n; i++)
-		n += death_is_own(&r->v[i]) && r->v[i].at_ms > now_ms - window_ms && r->v[i].at_ms <= now_ms;
+		n += death_is_own(&r->v[i]) && r->v[i].at_ms > now_ms - window_ms &&
+		     r->v[i].at_ms <= now_ms;
 	return n;
 }
 
@@ -105,8 +111,9 @@ void death_session_cause(int exit_status, int signal, char out[static 32])
 	static const struct {
 		int sig;
 		const char *word;
-	} names[] = {{1, "sighup"},  {2, "sigint"},  {3, "sigquit"},  {4, "sigill"},   {6, "sigabrt"},
-		     {8, "sigfpe"},  {9, "sigkill"}, {11, "sigsegv"}, {13, "sigpipe"}, {15, "sigterm"}};
+	} names[] = {{1, "sighup"},   {2, "sigint"},  {3, "sigquit"}, {4, "sigill"},
+		     {6, "sigabrt"},  {8, "sigfpe"},  {9, "sigkill"}, {11, "sigsegv"},
+		     {13, "sigpipe"}, {15, "sigterm"}};
 
 	if (signal <= 0) {
 		if (exit_status > 0)

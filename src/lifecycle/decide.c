@@ -117,18 +117,21 @@ struct rule {
 	const char *word; /* NULL: the action's */
 };
 
-/* First match wins: the order is the policy. What happened is put in order first (an ending, a death, a dead pane, a server
- * nobody knows), whoever looks; then what was asked for is done, one step a look. */
+/* First match wins: the order is the policy. What happened is put in order first (an ending, a
+ * death, a dead pane, a server nobody knows), whoever looks; then what was asked for is done, one
+ * step a look. */
 static const struct rule rules[] = {
     {"a peer of a foreign service is left alone", OWN, foreign, ACT_NONE, "skipped-launchd"},
-    {"nothing is asked of a peer of a foreign service", ANY & ~BIT(TRIG_REMOVE), foreign, ACT_REFUSE_FOREIGN, NULL},
+    {"nothing is asked of a peer of a foreign service", ANY & ~BIT(TRIG_REMOVE), foreign,
+     ACT_REFUSE_FOREIGN, NULL},
     {"a server that does not answer is left alone", OWN, unknown, ACT_NONE, "unknown"},
     {"nothing is asked of a server that does not answer", ANY, unknown, ACT_REFUSE_UNKNOWN, NULL},
     {"an ending that is done is tidied up", ANY, ending_done, ACT_FINISH_ENDING, NULL},
     {"an overdue ending is undone", LOOKS, ending_overdue, ACT_UNDO_ENDING, NULL},
     {"an ending that was begun is finished", ANY, ending_open, ACT_END, NULL},
     {"a death is recorded before anything else", ANY, died, ACT_RECORD_DEATH, NULL},
-    {"a stopped session that is gone is tidied up", ANY, gone_stopped, ACT_REAP_GONE, "skipped-stopped"},
+    {"a stopped session that is gone is tidied up", ANY, gone_stopped, ACT_REAP_GONE,
+     "skipped-stopped"},
     {"a session that is gone is forgotten", ANY, gone, ACT_REAP_GONE, NULL},
     {"a dead pane ends its session", ANY, pane_dead, ACT_FINISH_PANE, NULL},
     {"an unknown server is ended with its peer", ENDS, leftover, ACT_END_LEFTOVER, NULL},
@@ -145,12 +148,14 @@ static const struct rule rules[] = {
     {"a stopped peer takes no message", WAKES, stopped, ACT_REFUSE_STOPPED, NULL},
     {"a stopped peer is left asleep", OWN, stopped, ACT_NONE, NULL},
     {"a new session was asked for", RENEWS, eager, ACT_START, "needs-eager-fresh"},
-    {"a new session was asked for and is there", BIT(TRIG_NEW) | BIT(TRIG_RUN), always, ACT_NONE, NULL},
+    {"a new session was asked for and is there", BIT(TRIG_NEW) | BIT(TRIG_RUN), always, ACT_NONE,
+     NULL},
     {"an idle session is parked", BIT(TRIG_TICK), idle, ACT_PARK, "reaped-idle"},
     {"a live session is left alone", BIT(TRIG_TICK), live, ACT_NONE, "alive"},
     {"nothing waits", OWN | BIT(TRIG_MESSAGE), no_work, ACT_NONE, NULL},
     {"a look delivers nothing", OWN, always, ACT_NONE, NULL},
-    {"a session that starts is waited for", BIT(TRIG_MESSAGE) | BIT(TRIG_ATTACH), unready, ACT_READY, NULL},
+    {"a session that starts is waited for", BIT(TRIG_MESSAGE) | BIT(TRIG_ATTACH), unready,
+     ACT_READY, NULL},
     {"an unsettled delivery is settled first", BIT(TRIG_MESSAGE), sending, ACT_SETTLE, NULL},
     {"a live session gets its messages", BIT(TRIG_MESSAGE), live, ACT_DELIVER, NULL},
     {"a live session can be attached to", BIT(TRIG_ATTACH), live, ACT_NONE, NULL},
@@ -164,10 +169,14 @@ struct decision decide(enum trigger trigger, const struct snapshot *s)
 {
 	for (size_t i = 0; i < N_RULES; i++)
 		if ((rules[i].triggers & BIT(trigger)) && rules[i].when(s))
-			return (struct decision){.action = rules[i].then,
-						 .rule = rules[i].name,
-						 .word = rules[i].word ? rules[i].word : action_word(rules[i].then)};
-	return (struct decision){.action = ACT_NONE, .rule = "nothing to do", .word = action_word(ACT_NONE)}; /* every trigger has a last rule: not reached */
+			return (struct decision){
+			    .action = rules[i].then,
+			    .rule = rules[i].name,
+			    .word = rules[i].word ? rules[i].word : action_word(rules[i].then)};
+	return (struct decision){
+	    .action = ACT_NONE,
+	    .rule = "nothing to do",
+	    .word = action_word(ACT_NONE)}; /* every trigger has a last rule: not reached */
 }
 
 size_t decide_rule_count(void)
@@ -210,9 +219,10 @@ const char *action_word(enum action a)
 	return actions[a];
 }
 
-static const char *const triggers[] = {[TRIG_LOOK] = "look",     [TRIG_MESSAGE] = "message", [TRIG_NEW] = "new",
-				       [TRIG_RUN] = "run",	 [TRIG_ATTACH] = "attach",   [TRIG_STOP] = "stop",
-				       [TRIG_REMOVE] = "remove",   [TRIG_TICK] = "tick"};
+static const char *const triggers[] = {
+    [TRIG_LOOK] = "look",     [TRIG_MESSAGE] = "message", [TRIG_NEW] = "new",
+    [TRIG_RUN] = "run",       [TRIG_ATTACH] = "attach",   [TRIG_STOP] = "stop",
+    [TRIG_REMOVE] = "remove", [TRIG_TICK] = "tick"};
 _Static_assert(sizeof triggers / sizeof triggers[0] == TRIG_COUNT, "one word a trigger");
 
 const char *trigger_word(enum trigger t)

@@ -14,9 +14,11 @@
 
 #define END_WITHIN_MS 5000 /* tmux ends the session right after the hook */
 
-static int journal_exit(const struct layout *l, const char *identity, const struct hook_facts *h, int64_t now, struct err *e)
+static int journal_exit(const struct layout *l, const char *identity, const struct hook_facts *h,
+			int64_t now, struct err *e)
 {
-	struct journal j = {.dirfd = l->root_fd, .path = LAYOUT_EXITS_LOG, .max_bytes = 5 << 20, .keep = 5};
+	struct journal j = {
+	    .dirfd = l->root_fd, .path = LAYOUT_EXITS_LOG, .max_bytes = 5 << 20, .keep = 5};
 	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
 	const char *name = h->signal > 0 ? proc_signal_name(h->signal) : NULL;
 
@@ -34,7 +36,8 @@ static int journal_exit(const struct layout *l, const char *identity, const stru
 	return journal_write(&j, &line, true, e);
 }
 
-int hook_record(const struct layout *l, const struct peer_id *id, const struct hook_facts *h, struct proc_ref server, struct err *e)
+int hook_record(const struct layout *l, const struct peer_id *id, const struct hook_facts *h,
+		struct proc_ref server, struct err *e)
 {
 	struct canary c = {.server = server, .who = "hook", .why = "exit"};
 	struct pane_exit x, old;
@@ -42,7 +45,8 @@ int hook_record(const struct layout *l, const struct peer_id *id, const struct h
 
 	peer_identity(id, c.identity);
 	c.deadline_utc_ms = now + END_WITHIN_MS;
-	if (pane_exit_load(l, id, &old, e) == 0 && h->pane_pid > 0 && old.pane_pid == h->pane_pid && old.server_pid == server.pid)
+	if (pane_exit_load(l, id, &old, e) == 0 && h->pane_pid > 0 && old.pane_pid == h->pane_pid &&
+	    old.server_pid == server.pid)
 		return canary_note_ending(l, &c, e); /* noted already: the line is written once */
 	x = (struct pane_exit){.pane_pid = h->pane_pid,
 			       .status = h->status,
@@ -55,12 +59,14 @@ int hook_record(const struct layout *l, const struct peer_id *id, const struct h
 	return pane_exit_save(l, c.identity, &x, e);
 }
 
-int hook_pane_died(const struct layout *l, const struct peer_id *id, const struct hook_facts *h, struct err *e)
+int hook_pane_died(const struct layout *l, const struct peer_id *id, const struct hook_facts *h,
+		   struct err *e)
 {
 	struct proc_ref server;
 	struct session s;
 
-	/* The hook stands on the program's own pane only; a record of another pane says that tmux thought otherwise. */
+	/* The hook stands on the program's own pane only; a record of another pane says that tmux
+	 * thought otherwise. */
 	if (session_load(l, id, &s, e) == 0 && h->pane[0] && strcmp(s.pane_id, h->pane) != 0)
 		return 0;
 	if (plat_proc_ref(h->server_pid, &server, e) < 0)

@@ -39,7 +39,8 @@ bool mark_is_set(const struct layout *l, const struct peer_id *id, const char *m
 	return fs_exists(l->root_fd, path);
 }
 
-int deaths_load(const struct layout *l, const struct peer_id *id, struct death_ring *out, struct err *e)
+int deaths_load(const struct layout *l, const struct peer_id *id, struct death_ring *out,
+		struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	char path[LAYOUT_PATH];
@@ -51,7 +52,8 @@ int deaths_load(const struct layout *l, const struct peer_id *id, struct death_r
 	return death_ring_parse(buf_cstr(&b), b.len, path, out, e);
 }
 
-int deaths_add(const struct layout *l, const struct peer_id *id, const struct death_entry *d, struct err *e)
+int deaths_add(const struct layout *l, const struct peer_id *id, const struct death_entry *d,
+	       struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	struct death_ring ring;
@@ -73,7 +75,8 @@ int deaths_clear(const struct layout *l, const struct peer_id *id, struct err *e
 	return fs_unlink(l->root_fd, path, e);
 }
 
-int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane_exit *out, struct err *e)
+int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane_exit *out,
+		   struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = NULL;
@@ -81,9 +84,11 @@ int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane
 	char path[LAYOUT_PATH];
 
 	layout_state(id, "exit", path);
-	if (fs_read(l->root_fd, path, &b, e) < 0 || json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 ||
+	if (fs_read(l->root_fd, path, &b, e) < 0 ||
+	    json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 ||
 	    json_opt_i64(j, path, "panePid", 0, INT32_MAX, &pane, e) < 0 ||
-	    json_opt_i64(j, path, "status", -1, 255, &status, e) < 0 || json_opt_i64(j, path, "signal", -1, 128, &signal, e) < 0 ||
+	    json_opt_i64(j, path, "status", -1, 255, &status, e) < 0 ||
+	    json_opt_i64(j, path, "signal", -1, 128, &signal, e) < 0 ||
 	    json_opt_i64(j, path, "serverPid", 0, INT32_MAX, &server, e) < 0 ||
 	    json_opt_i64(j, path, "atMs", 0, INT64_MAX / 2, &out->at_ms, e) < 0)
 		return -1;
@@ -94,7 +99,8 @@ int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane
 	return 0;
 }
 
-int pane_exit_save(const struct layout *l, const char *identity, const struct pane_exit *x, struct err *e)
+int pane_exit_save(const struct layout *l, const char *identity, const struct pane_exit *x,
+		   struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = json_object();

@@ -21,7 +21,8 @@ static enum session_state recorded(const struct session *s)
 	return states[session_liveness(s)];
 }
 
-/* No record, but does a server answer on our socket? Its socket file is looked at first: a sleeping peer has none. */
+/* No record, but does a server answer on our socket? Its socket file is looked at first: a sleeping
+ * peer has none. */
 static int unrecorded(const struct observe_in *in, struct observation *out, struct err *e)
 {
 	char socket[LAYOUT_PATH];
@@ -33,7 +34,8 @@ static int unrecorded(const struct observe_in *in, struct observation *out, stru
 		return 0;
 	if (tmux_server_of(socket, &out->leftover, e) < 0)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
-	out->snap.session = plat_proc_state(out->leftover) == PROC_STOPPED ? SESSION_UNKNOWN : SESSION_LEFTOVER;
+	out->snap.session =
+	    plat_proc_state(out->leftover) == PROC_STOPPED ? SESSION_UNKNOWN : SESSION_LEFTOVER;
 	return 0;
 }
 
@@ -66,7 +68,8 @@ static int look_canary(const struct observe_in *in, struct observation *out, str
 	if (dead)
 		out->snap.ending = ENDING_DONE;
 	else
-		out->snap.ending = clock_utc_ms() > out->canary.deadline_utc_ms ? ENDING_OVERDUE : ENDING_OPEN;
+		out->snap.ending =
+		    clock_utc_ms() > out->canary.deadline_utc_ms ? ENDING_OVERDUE : ENDING_OPEN;
 	return 0;
 }
 
@@ -76,8 +79,10 @@ int observe(const struct observe_in *in, struct observation *out, struct err *e)
 	char path[LAYOUT_PATH];
 
 	*out = (struct observation){.snap = {.program_found = true}};
-	/* Order matters: whatever is gone now was gone before the canary's record is read (ledger.h). */
-	if (look_session(in, out, e) < 0 || look_canary(in, out, e) < 0 || deaths_load(l, &in->id, &out->deaths, e) < 0)
+	/* Order matters: whatever is gone now was gone before the canary's record is read
+	 * (ledger.h). */
+	if (look_session(in, out, e) < 0 || look_canary(in, out, e) < 0 ||
+	    deaths_load(l, &in->id, &out->deaths, e) < 0)
 		return -1;
 	out->snap.declared = in->record && record_has_runtime(in->record, in->id.runtime);
 	out->snap.stopped = mark_is_set(l, &in->id, MARK_STOPPED);
@@ -87,7 +92,8 @@ int observe(const struct observe_in *in, struct observation *out, struct err *e)
 	out->snap.queued = queue_depth(l, &in->id) > 0;
 	out->snap.canary_wanted = in->settings->canary;
 	out->snap.crash_loop =
-	    death_ring_own(&out->deaths, clock_utc_ms(), in->settings->crashloop_window_ms) >= in->settings->crashloop_max;
+	    death_ring_own(&out->deaths, clock_utc_ms(), in->settings->crashloop_window_ms) >=
+	    in->settings->crashloop_max;
 	return 0;
 }
 
@@ -110,8 +116,10 @@ enum shown_state observe_shown(const struct observation *o)
 
 const char *shown_state_word(enum shown_state s)
 {
-	static const char *const words[] = {
-	    [SHOWN_LIVE] = "live", [SHOWN_ASLEEP] = "asleep", [SHOWN_STOPPED] = "stopped", [SHOWN_UNKNOWN] = "unknown"};
+	static const char *const words[] = {[SHOWN_LIVE] = "live",
+					    [SHOWN_ASLEEP] = "asleep",
+					    [SHOWN_STOPPED] = "stopped",
+					    [SHOWN_UNKNOWN] = "unknown"};
 
 	_Static_assert(sizeof words / sizeof words[0] == SHOWN_STATE_COUNT, "one word a state");
 	return words[s];

@@ -17,7 +17,8 @@ static void parked(const struct wake_facts *f, struct wake_mode *m)
 	else if (f->resume_policy == RESUME_ALWAYS)
 		set(m, true, "idle-reaped-always");
 	else if (f->topic_given)
-		set(m, f->topic_known, f->topic_known ? "idle-reaped-resume" : "idle-reaped-new-topic");
+		set(m, f->topic_known,
+		    f->topic_known ? "idle-reaped-resume" : "idle-reaped-new-topic");
 	else if (f->resume_policy == RESUME_CONTINUE)
 		set(m, true, "idle-reaped-resume");
 	else
@@ -38,7 +39,8 @@ static void by_message(const struct wake_facts *f, struct wake_mode *m)
 	} else if (f->end == END_PARKED) {
 		parked(f, m);
 	} else if (f->end == END_OUTSIDE) {
-		snprintf(cause, sizeof cause, "resume-after-%s", f->end_cause && f->end_cause[0] ? f->end_cause : "unknown");
+		snprintf(cause, sizeof cause, "resume-after-%s",
+			 f->end_cause && f->end_cause[0] ? f->end_cause : "unknown");
 		set(m, true, cause);
 	} else {
 		set(m, false, f->ever_conversation ? "crash-or-self-close" : "first-wake");

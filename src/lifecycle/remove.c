@@ -26,8 +26,10 @@ void removal_done(struct removal *r)
 	strv_done(&r->left);
 }
 
-/* The identities of a name: those of its record, and those that files tell of. Sorted: locks are taken in this order. */
-static int identities_of(const struct layout *l, const struct peer_record *p, const char *name, struct strv *out, struct err *e)
+/* The identities of a name: those of its record, and those that files tell of. Sorted: locks are
+ * taken in this order. */
+static int identities_of(const struct layout *l, const struct peer_record *p, const char *name,
+			 struct strv *out, struct err *e)
 {
 	AUTO(strv_done) struct strv files = STRV_INIT;
 	char identity[PEER_IDENTITY_MAX + 1];
@@ -65,7 +67,8 @@ static void locks_done(struct locks *k)
 	free(k->v);
 }
 
-static int lock_all(const struct layout *l, const struct strv *identities, const char *what, struct locks *out, struct err *e)
+static int lock_all(const struct layout *l, const struct strv *identities, const char *what,
+		    struct locks *out, struct err *e)
 {
 	int64_t until = clock_mono_ms() + LOCK_MS;
 	char path[LAYOUT_PATH];
@@ -98,7 +101,8 @@ struct job {
 
 static int look(const struct job *job, const char *identity, struct observation *out, struct err *e)
 {
-	struct observe_in in = {.layout = job->l, .settings = job->s, .record = registry_find(job->r, job->name)};
+	struct observe_in in = {
+	    .layout = job->l, .settings = job->s, .record = registry_find(job->r, job->name)};
 
 	if (peer_parse(identity, &in.id, e) < 0)
 		return -1;
@@ -107,8 +111,8 @@ static int look(const struct job *job, const char *identity, struct observation 
 
 static bool runs(const struct observation *o)
 {
-	return o->snap.session == SESSION_LIVE || o->snap.session == SESSION_UNKNOWN || o->snap.session == SESSION_PANE_DEAD ||
-	       o->snap.session == SESSION_LEFTOVER;
+	return o->snap.session == SESSION_LIVE || o->snap.session == SESSION_UNKNOWN ||
+	       o->snap.session == SESSION_PANE_DEAD || o->snap.session == SESSION_LEFTOVER;
 }
 
 /* ---- purge ---- */
@@ -125,7 +129,8 @@ static void purge_one(const struct layout *l, const char *file, struct removal *
 		strv_fmt(&out->left, "%s: %s", file, e.msg);
 }
 
-static int purge(const struct layout *l, const struct strv *identities, struct removal *out, struct err *e)
+static int purge(const struct layout *l, const struct strv *identities, struct removal *out,
+		 struct err *e)
 {
 	AUTO(strv_done) struct strv files = STRV_INIT;
 	char identity[PEER_IDENTITY_MAX + 1];
@@ -146,7 +151,8 @@ static int purge(const struct layout *l, const struct strv *identities, struct r
 
 /* ---- the intent ---- */
 
-static int write_intent(const struct layout *l, const char *name, const struct strv *identities, struct err *e)
+static int write_intent(const struct layout *l, const char *name, const struct strv *identities,
+			struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = json_object();
@@ -162,8 +168,10 @@ static int write_intent(const struct layout *l, const char *name, const struct s
 	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
 }
 
-/* Record, files, intent, in this order: whatever is left of it is finished by whoever finds the intent. */
-static int carry_out(const struct layout *l, const char *name, const struct strv *identities, struct removal *out, struct err *e)
+/* Record, files, intent, in this order: whatever is left of it is finished by whoever finds the
+ * intent. */
+static int carry_out(const struct layout *l, const char *name, const struct strv *identities,
+		     struct removal *out, struct err *e)
 {
 	char path[LAYOUT_PATH];
 	bool dropped;
@@ -196,7 +204,8 @@ static int refuse_live(const char *name, struct err *e)
 	return err_hint(e, "`iapeer remove --force %s` ends it first", name);
 }
 
-/* Live ones are refused or ended; dead ones are put in order, so that a death is on record before its traces go. */
+/* Live ones are refused or ended; dead ones are put in order, so that a death is on record before
+ * its traces go. */
 static int end_all(const struct job *job, bool force, struct err *e)
 {
 	for (size_t i = 0; i < job->identities->n; i++) {
@@ -224,7 +233,8 @@ static int remove_known(const struct job *job, struct removal *out, struct err *
 		struct peer_id id;
 
 		/* Somebody may have woken it while we waited for the lock. */
-		if (look(job, job->identities->v[i], &o, e) < 0 || peer_parse(job->identities->v[i], &id, e) < 0)
+		if (look(job, job->identities->v[i], &o, e) < 0 ||
+		    peer_parse(job->identities->v[i], &id, e) < 0)
 			return -1;
 		if (runs(&o))
 			return refuse_live(job->name, e);
@@ -235,7 +245,8 @@ static int remove_known(const struct job *job, struct removal *out, struct err *
 	return carry_out(job->l, job->name, job->identities, out, e);
 }
 
-int remove_peer(const struct layout *l, const struct settings *s, const char *name, bool force, struct removal *out, struct err *e)
+int remove_peer(const struct layout *l, const struct settings *s, const char *name, bool force,
+		struct removal *out, struct err *e)
 {
 	AUTO(registry_done) struct registry r = {.n = 0};
 	AUTO(strv_done) struct strv identities = STRV_INIT;
@@ -273,9 +284,11 @@ static int finish_one(const struct layout *l, const char *name, struct err *e)
 	layout_removing(name, path);
 	if (fs_read(l->root_fd, path, &b, e) < 0)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
-	if (json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 || json_opt_strv(j, path, "identities", &identities, e) < 0)
+	if (json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 ||
+	    json_opt_strv(j, path, "identities", &identities, e) < 0)
 		return -1;
-	/* Whoever removes holds these locks while the intent is there: if they are free, nobody does any more. */
+	/* Whoever removes holds these locks while the intent is there: if they are free, nobody
+	 * does any more. */
 	if (lock_all(l, &identities, "finish a removal", &locks, e) < 0)
 		return -1;
 	if (!fs_exists(l->root_fd, path))
@@ -300,7 +313,8 @@ int remove_finish(const struct layout *l, int *out_n, struct err *e)
 	return 0;
 }
 
-static int trash_files(const struct layout *l, const struct strv *identities, const char *dir, int *out_n, struct err *e)
+static int trash_files(const struct layout *l, const struct strv *identities, const char *dir,
+		       int *out_n, struct err *e)
 {
 	AUTO(strv_done) struct strv files = STRV_INIT;
 	char identity[PEER_IDENTITY_MAX + 1], from[LAYOUT_PATH * 2], to[LAYOUT_PATH * 2];
@@ -335,8 +349,8 @@ int trash_name(const struct layout *l, const char *name, int *out_n, struct err 
 	int finished;
 
 	*out_n = 0;
-	if (remove_finish(l, &finished, e) < 0 || settings_load(l, &s, e) < 0 || registry_load(l, &r, e) < 0 ||
-	    identities_of(l, NULL, name, &identities, e) < 0)
+	if (remove_finish(l, &finished, e) < 0 || settings_load(l, &s, e) < 0 ||
+	    registry_load(l, &r, e) < 0 || identities_of(l, NULL, name, &identities, e) < 0)
 		return -1;
 	if (registry_find(&r, name) || identities.n == 0)
 		return 0;

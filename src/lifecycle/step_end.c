@@ -19,15 +19,17 @@
 
 #include "iapeer/base/banned.h"
 
-#define END_MS     10000 /* for a whole end, all signals included */
-#define KEEPER_MS  300   /* the keeper records a death within a few milliseconds; it has the exact status */
+#define END_MS 10000 /* for a whole end, all signals included */
+#define KEEPER_MS                                                                                  \
+	300 /* the keeper records a death within a few milliseconds; it has the exact status */
 
 static const struct layout *layout_of(const struct step *s)
 {
 	return s->in->layout;
 }
 
-/* The socket of a server that is gone. If somebody listens there again, it is not ours to delete. */
+/* The socket of a server that is gone. If somebody listens there again, it is not ours to delete.
+ */
 static int drop_socket(const char *socket, struct err *e)
 {
 	struct proc_ref server;
@@ -44,9 +46,11 @@ int step_finish_ending(struct step *s, struct err *e)
 
 	if (drop_socket(c->socket[0] ? c->socket : s->seen.session.socket, e) < 0)
 		return -1;
-	/* By the program's own end the session is a death of its own, noted when it is reaped; else it was parked or ended. */
+	/* By the program's own end the session is a death of its own, noted when it is reaped; else
+	 * it was parked or ended. */
 	if (strcmp(c->who, "hook") != 0) {
-		if (strcmp(c->why, "park") == 0 && mark_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED, e) < 0)
+		if (strcmp(c->why, "park") == 0 &&
+		    mark_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED, e) < 0)
 			return -1;
 		if (session_drop(layout_of(s), &s->in->id, e) < 0)
 			return -1;
@@ -67,7 +71,8 @@ static bool keeper_lives(const struct layout *l)
 	return lock_holder(l->root_fd, LAYOUT_KEEPER_LOCK, &pid, NULL, 0, &e) == 0 && pid > 0;
 }
 
-/* A keeper that lives has the exact status and is about to record it: give it the moment that it needs. */
+/* A keeper that lives has the exact status and is about to record it: give it the moment that it
+ * needs. */
 static bool recorded_by_keeper(const struct step *s)
 {
 	int64_t until = clock_mono_ms() + KEEPER_MS;
@@ -105,7 +110,8 @@ static void classify(const struct step *s, struct death_entry *d)
 
 	d->woke_at_ms = session->woke_at_ms;
 	d->at_ms = clock_utc_ms();
-	if (pane_exit_load(layout_of(s), &s->in->id, &x, &e) == 0 && x.server_pid == session->server.pid) {
+	if (pane_exit_load(layout_of(s), &s->in->id, &x, &e) == 0 &&
+	    x.server_pid == session->server.pid) {
 		d->class = DEATH_SESSION_GONE;
 		d->at_ms = x.at_ms;
 		death_session_cause(x.status, x.signal, d->cause);
@@ -117,7 +123,9 @@ static void classify(const struct step *s, struct death_entry *d)
 	canary_recorded_cause(layout_of(s), &c, d->cause);
 	if (!d->cause[0])
 		snprintf(d->cause, sizeof d->cause, "%s",
-			 plat_boot_id(boot, &e) == 0 && strcmp(boot, session->boot_id) != 0 ? "host-restart" : "unknown");
+			 plat_boot_id(boot, &e) == 0 && strcmp(boot, session->boot_id) != 0
+			     ? "host-restart"
+			     : "unknown");
 }
 
 int step_reap_gone(struct step *s, struct err *e)
@@ -144,11 +152,13 @@ static int begin(struct step *s, const char *why, struct err *e)
 {
 	if (s->seen.canary_state == CANARY_ENDING)
 		return 0;
-	return canary_begin_ending(layout_of(s), s->identity, trigger_word(s->in->trigger), why, clock_utc_ms() + END_MS, e);
+	return canary_begin_ending(layout_of(s), s->identity, trigger_word(s->in->trigger), why,
+				   clock_utc_ms() + END_MS, e);
 }
 
-/* tmux 3.3 misses the signal of a child's end now and then: it sits on a zombie, and neither hook nor status come. Told once
- * more it looks, and does all that it should have done; one that knows already takes no harm. */
+/* tmux 3.3 misses the signal of a child's end now and then: it sits on a zombie, and neither hook
+ * nor status come. Told once more it looks, and does all that it should have done; one that knows
+ * already takes no harm. */
 static void nudge(struct proc_ref server)
 {
 	struct err e;
@@ -172,7 +182,10 @@ static void status_of_zombie(struct proc_ref pane, struct hook_facts *h)
 
 int step_finish_pane(struct step *s, struct err *e)
 {
-	struct hook_facts h = {.pane = s->seen.session.pane_id, .pane_pid = s->seen.session.pane.pid, .status = -1, .signal = -1};
+	struct hook_facts h = {.pane = s->seen.session.pane_id,
+			       .pane_pid = s->seen.session.pane.pid,
+			       .status = -1,
+			       .signal = -1};
 	struct tmux t = {.pane = ""};
 	struct err soft;
 
@@ -189,7 +202,8 @@ int step_finish_pane(struct step *s, struct err *e)
 		log_warn("apply", "%s", soft.msg);
 	if (hook_record(layout_of(s), &s->in->id, &h, s->seen.session.server, e) < 0)
 		return -1;
-	return launch_end(layout_of(s), s->in->settings, &s->seen.session, clock_mono_ms() + END_MS, e);
+	return launch_end(layout_of(s), s->in->settings, &s->seen.session, clock_mono_ms() + END_MS,
+			  e);
 }
 
 int step_end_leftover(struct step *s, struct err *e)
@@ -207,7 +221,8 @@ int step_end_leftover(struct step *s, struct err *e)
 static int end_it(struct step *s, struct err *e)
 {
 	if (s->seen.has_session)
-		return launch_end(layout_of(s), s->in->settings, &s->seen.session, clock_mono_ms() + END_MS, e);
+		return launch_end(layout_of(s), s->in->settings, &s->seen.session,
+				  clock_mono_ms() + END_MS, e);
 	if (s->seen.canary_state == CANARY_ENDING)
 		return launch_end_server(s->seen.canary.server, s->seen.canary.socket, e);
 	return 0;
@@ -215,8 +230,10 @@ static int end_it(struct step *s, struct err *e)
 
 int step_end(struct step *s, struct err *e)
 {
-	bool by_hook = s->seen.canary_state == CANARY_ENDING && strcmp(s->seen.canary.who, "hook") == 0;
-	bool parks = s->seen.canary_state == CANARY_ENDING && strcmp(s->seen.canary.why, "park") == 0;
+	bool by_hook =
+	    s->seen.canary_state == CANARY_ENDING && strcmp(s->seen.canary.who, "hook") == 0;
+	bool parks =
+	    s->seen.canary_state == CANARY_ENDING && strcmp(s->seen.canary.why, "park") == 0;
 
 	if (by_hook && plat_exit_wait(s->seen.canary.server, clock_mono_ms() + 1500))
 		return 0; /* tmux did it: the next look tidies up */
@@ -232,7 +249,8 @@ int step_end(struct step *s, struct err *e)
 	return canary_finish_ending(layout_of(s), s->identity, e);
 }
 
-/* A shell's idle clock is its log. If tmux has lost the pipe that feeds it, the silence means nothing: the pipe is set again. */
+/* A shell's idle clock is its log. If tmux has lost the pipe that feeds it, the silence means
+ * nothing: the pipe is set again. */
 static int pipe_was_lost(struct step *s, bool *out, struct err *e)
 {
 	struct tmux t = {.pane = ""};
@@ -250,7 +268,8 @@ int step_park(struct step *s, struct err *e)
 {
 	bool lost = false;
 
-	/* It is a harmless question as well: a server that does not answer it is not asked to end (SPEC 8). */
+	/* It is a harmless question as well: a server that does not answer it is not asked to end
+	 * (SPEC 8). */
 	if (s->in->trigger == TRIG_TICK && pipe_was_lost(s, &lost, e) < 0)
 		return -1;
 	if (lost)

@@ -38,8 +38,9 @@ void step_look_program(struct step *s, struct err *why)
 	struct launch_in in = launch_of(s);
 	char program[LAYOUT_PATH];
 
-	s->seen.snap.program_found = s->has_manifest && s->record && launch_environment(&in, &env, &args, why) == 0 &&
-				     manifest_program(&s->manifest, layout_of(s), &env, program, why) == 0;
+	s->seen.snap.program_found =
+	    s->has_manifest && s->record && launch_environment(&in, &env, &args, why) == 0 &&
+	    manifest_program(&s->manifest, layout_of(s), &env, program, why) == 0;
 }
 
 /* ---- fresh or resume ---- */
@@ -83,7 +84,8 @@ static void mode_of(const struct step *s, const struct queue_item *head, struct 
 	if (mark_is_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED))
 		f.end = END_PARKED;
 	f.ever_conversation = d->n > 0 || f.end == END_PARKED;
-	f.resumable = false; /* no runtime that can be driven today keeps conversations that we know by id */
+	f.resumable =
+	    false; /* no runtime that can be driven today keeps conversations that we know by id */
 	f.topic_given = !str_empty(head->topic);
 	if (topics_load(layout_of(s), &s->in->id, &topics, &e) == 0)
 		f.topic_known = f.topic_given && strv_has(&topics, head->topic);
@@ -133,7 +135,8 @@ static int make_ready(struct step *s, struct session *session, struct err *e)
 {
 	AUTO(pane_done) struct pane pane = PANE_INIT;
 	const struct settings *st = s->in->settings;
-	int64_t gate = st->boot_deadline_ms < st->ready_gate_ms ? st->boot_deadline_ms : st->ready_gate_ms;
+	int64_t gate =
+	    st->boot_deadline_ms < st->ready_gate_ms ? st->boot_deadline_ms : st->ready_gate_ms;
 	const struct layout *l = layout_of(s);
 
 	if (pane_open(&pane, l, st, &s->manifest, session, e) < 0)
@@ -151,9 +154,11 @@ static int make_ready(struct step *s, struct session *session, struct err *e)
 	/* The topics belong to the conversation, and this one has just begun. */
 	if (strcmp(session->mode, "fresh") == 0 && topics_clear(l, &s->in->id, e) < 0)
 		return -1;
-	if (mark_clear(l, &s->in->id, MARK_IDLE_REAPED, e) < 0 || mark_clear(l, &s->in->id, MARK_NEW_EAGER, e) < 0)
+	if (mark_clear(l, &s->in->id, MARK_IDLE_REAPED, e) < 0 ||
+	    mark_clear(l, &s->in->id, MARK_NEW_EAGER, e) < 0)
 		return -1;
-	if ((str_starts(session->cause, "soft-reload") || str_starts(session->cause, "new") || str_starts(session->cause, "folder")) &&
+	if ((str_starts(session->cause, "soft-reload") || str_starts(session->cause, "new") ||
+	     str_starts(session->cause, "folder")) &&
 	    mark_clear(l, &s->in->id, MARK_FRESH_NEXT, e) < 0)
 		return -1;
 	journal_wake(s, session);
@@ -164,16 +169,20 @@ static int make_ready(struct step *s, struct session *session, struct err *e)
 	return 0;
 }
 
-/* It did not come up: no half-started server is left, and what is gone is put in order by the next looks. */
+/* It did not come up: no half-started server is left, and what is gone is put in order by the next
+ * looks. */
 static int give_up(struct step *s, const struct session *session, struct err *e)
 {
 	struct err soft;
 
 	if (plat_proc_state(session->pane) == PROC_GONE)
 		return -1;
-	if (canary_begin_ending(layout_of(s), s->identity, "start", "end", clock_utc_ms() + 10000, &soft) < 0 ||
-	    launch_end(layout_of(s), s->in->settings, session, clock_mono_ms() + 10000, &soft) < 0 ||
-	    session_drop(layout_of(s), &s->in->id, &soft) < 0 || canary_finish_ending(layout_of(s), s->identity, &soft) < 0)
+	if (canary_begin_ending(layout_of(s), s->identity, "start", "end", clock_utc_ms() + 10000,
+				&soft) < 0 ||
+	    launch_end(layout_of(s), s->in->settings, session, clock_mono_ms() + 10000, &soft) <
+		0 ||
+	    session_drop(layout_of(s), &s->in->id, &soft) < 0 ||
+	    canary_finish_ending(layout_of(s), s->identity, &soft) < 0)
 		log_warn("apply", "%s", soft.msg);
 	(void)e;
 	return -1;
@@ -197,7 +206,8 @@ int step_start(struct step *s, struct err *e)
 		return -1;
 	str_cut(session.woke_for, sizeof session.woke_for, head.id);
 	s->out->started = true;
-	/* Armed first: from here on no death goes unrecorded, even if we are killed before the session is on record. */
+	/* Armed first: from here on no death goes unrecorded, even if we are killed before the
+	 * session is on record. */
 	if (arm(s, &session, e) < 0 || session_save(layout_of(s), &session, e) < 0)
 		return give_up(s, &session, e);
 	rc = make_ready(s, &session, e);
@@ -215,7 +225,8 @@ int step_ready(struct step *s, struct err *e)
 int step_adopt(struct step *s, struct err *e)
 {
 	struct tmux_started facts = {.pane_id = ""};
-	struct session session = {.id = s->in->id, .woke_at_ms = clock_utc_ms(), .mode = "fresh", .cause = "adopted"};
+	struct session session = {
+	    .id = s->in->id, .woke_at_ms = clock_utc_ms(), .mode = "fresh", .cause = "adopted"};
 	struct tmux t = {.pane = ""};
 	struct err none;
 
@@ -223,8 +234,10 @@ int step_adopt(struct step *s, struct err *e)
 	    launch_tmux_bin(layout_of(s), s->in->settings, t.bin, e) < 0)
 		return -1;
 	str_cut(t.socket, sizeof t.socket, session.socket);
-	if (!s->has_manifest || tmux_session_facts(&t, s->identity, clock_mono_ms() + 5000, &facts, &none) < 0)
-		return step_end_leftover(s, e); /* no session of that name in it: nothing to adopt */
+	if (!s->has_manifest ||
+	    tmux_session_facts(&t, s->identity, clock_mono_ms() + 5000, &facts, &none) < 0)
+		return step_end_leftover(s,
+					 e); /* no session of that name in it: nothing to adopt */
 	session.server = facts.server;
 	session.pane = facts.pane;
 	str_cut(session.pane_id, sizeof session.pane_id, facts.pane_id);
@@ -255,7 +268,8 @@ int step_settle(struct step *s, struct err *e)
 	bool live = s->seen.snap.session == SESSION_LIVE;
 	struct deliver_in in;
 
-	if (live && pane_open(&pane, layout_of(s), s->in->settings, &s->manifest, &s->seen.session, e) < 0)
+	if (live &&
+	    pane_open(&pane, layout_of(s), s->in->settings, &s->manifest, &s->seen.session, e) < 0)
 		return -1;
 	in = deliver_of(s, live ? &pane : NULL);
 	return deliver_settle(&in, &s->in->id, e);
@@ -298,7 +312,8 @@ int step_turn(struct step *s, struct err *e)
 	ended = paste_turn(&pane, s->turn_offset, clock_mono_ms() + left, &answer, e) == 0;
 	if (!ended)
 		log_info("apply", "identity=%s turn of %s: %s", s->identity, s->turn_id, e->msg);
-	if (ended && deliver_turn_ended(layout_of(s), &s->in->id, s->turn_id, buf_cstr(&answer), e) < 0)
+	if (ended &&
+	    deliver_turn_ended(layout_of(s), &s->in->id, s->turn_id, buf_cstr(&answer), e) < 0)
 		return -1;
 	if (s->in->events.receipt)
 		s->in->events.receipt(s->turn_id, s->in->events.arg);

@@ -144,7 +144,8 @@ void keeper_outcome(struct keeper *k, const char *identity, enum trigger t,
 			continue;
 		if (c->waits == CONN_DELIVER && reached(c))
 			answer_deliver(c, true, "");
-		else if (reply && ((c->waits == CONN_DELIVER && final) || (c->waits == CONN_APPLY && c->trigger == t)))
+		else if (reply && ((c->waits == CONN_DELIVER && final) ||
+				   (c->waits == CONN_APPLY && c->trigger == t)))
 			answer_apply(c, reply); /* an error with its code, hint and all */
 	}
 }

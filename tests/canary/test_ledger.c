@@ -152,7 +152,8 @@ static void an_ending_noted_before_the_arming_stays(void **state)
 static void an_ending_of_an_earlier_server_does_not_stop_the_arming(void **state)
 {
 	struct world *w = *state;
-	struct canary old = of(ME, (struct proc_ref){.pid = 999999, .birth = 5}), c = of(ME, self()), got;
+	struct canary old = of(ME, (struct proc_ref){.pid = 999999, .birth = 5}),
+		      c = of(ME, self()), got;
 
 	OK(canary_note_ending(&w->l, &old, e));
 	arm(w, &c);
@@ -164,7 +165,8 @@ static void an_ending_of_an_earlier_server_does_not_stop_the_arming(void **state
 static void a_late_hook_leaves_another_servers_record_alone(void **state)
 {
 	struct world *w = *state;
-	struct canary mine = of(ME, self()), late = of(ME, (struct proc_ref){.pid = 999999, .birth = 5}), got;
+	struct canary mine = of(ME, self()),
+		      late = of(ME, (struct proc_ref){.pid = 999999, .birth = 5}), got;
 
 	arm(w, &mine);
 	OK(canary_note_ending(&w->l, &late, e));
@@ -214,7 +216,8 @@ static void gone_is_that_very_process_of_this_boot(void **state)
 
 static void a_name_that_is_no_file_name_is_refused(void **state)
 {
-	static const char *const wrong[] = {"", ".", "..", "../x", "a/b", ".hidden", "-x", "a b", "a\nb", "a\"b", "caf\xc3\xa9"};
+	static const char *const wrong[] = {"",   ".",   "..",   "../x", "a/b",        ".hidden",
+					    "-x", "a b", "a\nb", "a\"b", "caf\xc3\xa9"};
 	struct world *w = *state;
 	struct canary c = of("x", self()), got;
 	enum canary_state s;
@@ -238,11 +241,16 @@ static void a_name_that_is_no_file_name_is_refused(void **state)
 
 static void a_corrupt_record_is_named_and_left_as_it_is(void **state)
 {
-	static const char *const wrong[] = {
-	    "", "not json", "{\"format\":1}", "{\"format\":2,\"identity\":\"shell-bob\"}",
-	    "{\"format\":1,\"identity\":\"shell-bob\",\"server_pid\":0,\"server_birth\":\"1\",\"boot_id\":\"x\"}",
-	    "{\"format\":1,\"identity\":\"shell-bob\",\"server_pid\":7,\"server_birth\":\"-1\",\"boot_id\":\"x\"}",
-	    "{\"format\":1,\"identity\":\"shell-bob\",\"server_pid\":7,\"server_birth\":1,\"boot_id\":\"x\"}"};
+	static const char *const wrong[] = {"",
+					    "not json",
+					    "{\"format\":1}",
+					    "{\"format\":2,\"identity\":\"shell-bob\"}",
+					    "{\"format\":1,\"identity\":\"shell-bob\",\"server_"
+					    "pid\":0,\"server_birth\":\"1\",\"boot_id\":\"x\"}",
+					    "{\"format\":1,\"identity\":\"shell-bob\",\"server_"
+					    "pid\":7,\"server_birth\":\"-1\",\"boot_id\":\"x\"}",
+					    "{\"format\":1,\"identity\":\"shell-bob\",\"server_"
+					    "pid\":7,\"server_birth\":1,\"boot_id\":\"x\"}"};
 	struct world *w = *state;
 	struct canary c = of(ME, self()), got;
 	enum canary_state s;
@@ -261,8 +269,10 @@ static void a_corrupt_record_is_named_and_left_as_it_is(void **state)
 
 static void the_list_is_sorted_and_each_identity_is_in_it_once(void **state)
 {
-	static const char *const names[] = {"shell-bob", "shell-bob-2", "shell-bob2", "shell-ann", "any.server_1"};
-	static const char *const sorted[] = {"any.server_1", "shell-ann", "shell-bob", "shell-bob-2", "shell-bob2"};
+	static const char *const names[] = {"shell-bob", "shell-bob-2", "shell-bob2", "shell-ann",
+					    "any.server_1"};
+	static const char *const sorted[] = {"any.server_1", "shell-ann", "shell-bob",
+					     "shell-bob-2", "shell-bob2"};
 	struct world *w = *state;
 	AUTO(strv_done) struct strv list = STRV_INIT;
 

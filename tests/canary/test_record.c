@@ -19,7 +19,8 @@
 /* A server that was armed and then killed; its death as the keeper would report it. */
 static struct death killed(const struct world *w, const char *identity, int sig)
 {
-	struct death d = {.canary = {.server = scratch_process(), .socket = "/nowhere/s.sock"}, .observed = true};
+	struct death d = {.canary = {.server = scratch_process(), .socket = "/nowhere/s.sock"},
+			  .observed = true};
 	enum canary_state s;
 
 	str_cut(d.canary.identity, sizeof d.canary.identity, identity);
@@ -103,7 +104,9 @@ static void how_it_ended_is_said_as_the_kernel_said_it(void **state)
 	static const struct {
 		int status;
 		const char *cause;
-	} rows[] = {{SIGKILL, "sigkill"}, {SIGSEGV | 0x80, "sigsegv"}, {SIGTERM, "sigterm"}, {40, "signal-40"}, {0, "exited"}, {3 << 8, "exited"}};
+	} rows[] = {{SIGKILL, "sigkill"}, {SIGSEGV | 0x80, "sigsegv"},
+		    {SIGTERM, "sigterm"}, {40, "signal-40"},
+		    {0, "exited"},        {3 << 8, "exited"}};
 	struct world *w = *state;
 	char cause[32];
 
@@ -136,7 +139,9 @@ static void what_nobody_watched_is_inferred_and_late(void **state)
 static void another_boot_is_a_host_restart(void **state)
 {
 	struct world *w = *state;
-	struct death d = {.canary = {.identity = "shell-bob", .boot_id = "0b9f2d2e-aaaa-bbbb-cccc-0123456789ab", .server = {.pid = 1, .birth = 2}}};
+	struct death d = {.canary = {.identity = "shell-bob",
+				     .boot_id = "0b9f2d2e-aaaa-bbbb-cccc-0123456789ab",
+				     .server = {.pid = 1, .birth = 2}}};
 
 	OK(canary_arm(&w->l, &d.canary, e));
 	assert_true(canary_server_gone(&d.canary));
@@ -151,7 +156,10 @@ static void another_boot_is_a_host_restart(void **state)
 
 static int record_in_child(int i, void *arg)
 {
-	struct { const struct world *w; struct death d; } *a = arg;
+	struct {
+		const struct world *w;
+		struct death d;
+	} *a = arg;
 	struct err e = ERR_INIT;
 
 	(void)i;
@@ -161,7 +169,10 @@ static int record_in_child(int i, void *arg)
 static void eight_recorders_at_once_record_it_once(void **state)
 {
 	struct world *w = *state;
-	struct { const struct world *w; struct death d; } arg;
+	struct {
+		const struct world *w;
+		struct death d;
+	} arg;
 
 	for (int round = 0; round < 5; round++) {
 		char identity[32];
@@ -306,7 +317,8 @@ static void a_log_folder_given_with_the_record_is_used(void **state)
 	OK(plat_boot_id(d.canary.boot_id, e));
 	d.status = scratch_end(d.canary.server, SIGKILL);
 	record(w, &d, 1);
-	assert_int_equal(world_lines(w, "elsewhere/logs/exits.log", "ev=server-exit identity=any.server"), 1);
+	assert_int_equal(
+	    world_lines(w, "elsewhere/logs/exits.log", "ev=server-exit identity=any.server"), 1);
 	assert_int_equal(world_lines(w, EXITS, "ev=server-exit"), 0);
 	assert_true(world_exists(w, "elsewhere/logs/server-deaths"));
 	assert_false(world_exists(w, state_file("any.server", "canary")));

@@ -1,5 +1,5 @@
-/* The deliverer between two effects: whatever it was killed between, the next one knows what happened, or says that it
- * cannot be known. */
+/* The deliverer between two effects: whatever it was killed between, the next one knows what
+ * happened, or says that it cannot be known. */
 #include "iapeer/delivery/deliver.h"
 
 #include <signal.h>
@@ -45,7 +45,9 @@ static void sending(const struct world *w, const char *id, const char *pane, lon
 {
 	char text[256];
 
-	snprintf(text, sizeof text, "{\"format\":1,\"id\":\"%s\",\"file\":\"0000000001.json\",\"length\":4,\"hash\":\"x\",\"pane\":\"%s\",\"server\":%ld}",
+	snprintf(text, sizeof text,
+		 "{\"format\":1,\"id\":\"%s\",\"file\":\"0000000001.json\",\"length\":4,\"hash\":"
+		 "\"x\",\"pane\":\"%s\",\"server\":%ld}",
 		 id, pane, server);
 	world_write(w, world_state(&w->id, "sending"), text);
 }
@@ -174,7 +176,8 @@ static void a_wake_without_words_is_delivered_by_the_session_being_there(void **
 	str_cut(i.session.woke_for, sizeof i.session.woke_for, "w1");
 	str_cut(i.session.mode, sizeof i.session.mode, "fresh");
 	str_cut(i.session.cause, sizeof i.session.cause, "first-wake");
-	world_put(w, &(struct note){.id = "w1", .kind = ITEM_WAKE, .wait = WAIT_TURN, .topic = "t"});
+	world_put(w,
+		  &(struct note){.id = "w1", .kind = ITEM_WAKE, .wait = WAIT_TURN, .topic = "t"});
 	world_put(w, &(struct note){.id = "w2", .kind = ITEM_WAKE});
 	OK(deliver_queue(&i.in, &out, e));
 	assert_int_equal(out.delivered, 2);
@@ -202,7 +205,8 @@ static void a_head_that_nobody_can_read_is_passed_over(void **state)
 	OK(deliver_queue(&i.in, &out, e));
 	assert_int_equal(out.delivered, 1);
 	assert_true(world_has_receipt(w, "w2"));
-	assert_true(world_exists(w, ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.queue/0000000001.json.bad"));
+	assert_true(
+	    world_exists(w, ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.queue/0000000001.json.bad"));
 }
 
 static void the_end_of_a_turn_goes_into_the_receipt(void **state)
@@ -264,7 +268,8 @@ static void exactly_our_text_in_the_composer_gets_its_enter(void **state)
 
 static void any_other_text_in_the_composer_is_ambiguous_and_left_alone(void **state)
 {
-	static const char *const typed[] = {"", "echo settled >>saidx", "echo settled >>sai", "xecho settled >>said", "half typed"};
+	static const char *const typed[] = {"", "echo settled >>saidx", "echo settled >>sai",
+					    "xecho settled >>said", "half typed"};
 	struct world *w = *state;
 
 	NEEDS_TMUX();
@@ -272,7 +277,8 @@ static void any_other_text_in_the_composer_is_ambiguous_and_left_alone(void **st
 		cut_short(w, typed[i]);
 		world_apply(w, TRIG_MESSAGE);
 		if (world_receipt(w, "m1").status != DELIVERY_AMBIGUOUS)
-			fail_msg("typed \"%s\": %s", typed[i], delivery_status_word(world_receipt(w, "m1").status));
+			fail_msg("typed \"%s\": %s", typed[i],
+				 delivery_status_word(world_receipt(w, "m1").status));
 		assert_false(is_sending(w));
 		assert_true(screen_has(w, typed[i]));
 		assert_false(world_exists(w, "bob/said"));

@@ -344,14 +344,15 @@ static void what_is_missing_is_named(void **state)
 	static const struct {
 		const char *text, *why;
 	} rows[] = {
-	    {"",								       "no <iap"  },
-	    {"hello",								  "no <iap"  },
-	    {"<iap from-personality=\"bob\"",                                          "cut"      },
-	    {"<iap nonsense>",							 "tag"      },
-	    {TWICE "<message>x</message></iap>",                                       "tag"      },
-	    {"<iap from-personality=\"bob\" from-runtime=\"codex\">\n</iap>",          "<message>"},
+	    {"", "no <iap"},
+	    {"hello", "no <iap"},
+	    {"<iap from-personality=\"bob\"", "cut"},
+	    {"<iap nonsense>", "tag"},
+	    {TWICE "<message>x</message></iap>", "tag"},
+	    {"<iap from-personality=\"bob\" from-runtime=\"codex\">\n</iap>", "<message>"},
 	    {"<iap from-personality=\"bob\" "
-	     "from-runtime=\"codex\">\n<message><![CDATA[x]]></message>", "</iap>"   },
+	     "from-runtime=\"codex\">\n<message><![CDATA[x]]></message>",
+	     "</iap>"},
 	};
 
 	(void)state;
@@ -372,12 +373,9 @@ static void a_nature_is_read_by_its_old_and_new_words(void **state)
 		const char *word;
 		enum nature nature;
 	} rows[] = {
-	    {"artificial", NATURE_ARTIFICIAL},
-            {"natural",    NATURE_NATURAL   },
-	    {"absent",     NATURE_ABSENT    },
-            {"human",      NATURE_NATURAL   },
-	    {"scripted",   NATURE_ABSENT    },
-            {"divine",     NATURE_NONE      },
+	    {"artificial", NATURE_ARTIFICIAL}, {"natural", NATURE_NATURAL},
+	    {"absent", NATURE_ABSENT},         {"human", NATURE_NATURAL},
+	    {"scripted", NATURE_ABSENT},       {"divine", NATURE_NONE},
 	};
 
 	(void)state;

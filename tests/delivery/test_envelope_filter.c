@@ -17,17 +17,18 @@ static void nothing_that_is_a_key_passes_the_filter(void **state)
 	static const struct {
 		const char *in, *out;
 	} rows[] = {
-	    {"",				""					  },
-	    {"plain\ttext\nline",               "plain\ttext\nline"                         },
-	    {"a\x1b[201~b",                     "a\ufffd[201~b"                             },
-	    {"\x01\x03\x08\x0b\x0c\x1f\x7f",    "\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd"},
-	    {"a\r\nb\rc\n\rd\r",                "a\nb\nc\n\nd\n"                            },
+	    {"", ""},
+	    {"plain\ttext\nline", "plain\ttext\nline"},
+	    {"a\x1b[201~b", "a\ufffd[201~b"},
+	    {"\x01\x03\x08\x0b\x0c\x1f\x7f", "\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd"},
+	    {"a\r\nb\rc\n\rd\r", "a\nb\nc\n\nd\n"},
 	    {"\xc2\x80\xc2\x9b"
-	     "201~\xc2\x9f\u00a0", "\ufffd\ufffd"
-	     "201~\ufffd\u00a0"              },
-	    {"\x9b\xff\xc3",                    "\ufffd\ufffd\ufffd"                        },
-	    {"\xc0\x9b \xed\xa0\x80",           "\ufffd\ufffd \ufffd\ufffd\ufffd"           },
-	    {"é \U0001f600 e\u0301",           "é \U0001f600 e\u0301"                     },
+	     "201~\xc2\x9f\u00a0",
+	     "\ufffd\ufffd"
+	     "201~\ufffd\u00a0"},
+	    {"\x9b\xff\xc3", "\ufffd\ufffd\ufffd"},
+	    {"\xc0\x9b \xed\xa0\x80", "\ufffd\ufffd \ufffd\ufffd\ufffd"},
+	    {"é \U0001f600 e\u0301", "é \U0001f600 e\u0301"},
 	};
 
 	(void)state;

@@ -19,7 +19,8 @@ static const struct peer_id ann = {.name = "ann", .runtime = "claude"};
 
 static void put(const struct world *w, const char *id, const char *body)
 {
-	AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE, .from = ann, .body = xstrdup(body)};
+	AUTO(queue_item_done)
+	struct queue_item m = {.kind = ITEM_MESSAGE, .from = ann, .body = xstrdup(body)};
 
 	str_cut(m.id, sizeof m.id, id);
 	OK(queue_put(&w->l, &bob, &m, e));
@@ -61,16 +62,17 @@ static void messages_are_numbered_in_the_order_of_acceptance(void **state)
 static void what_was_put_is_what_is_read(void **state)
 {
 	struct world *w = *state;
-	AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_WAKE,
-						     .id = "a.b:c@d_e-f",
-						     .from = ann,
-						     .from_nature = NATURE_ARTIFICIAL,
-						     .from_verified = true,
-						     .topic = xstrdup("rele\"ase \xf0\x9f\x8e\x89"),
-						     .body = xstrdup("one\r\n\ttwo \\ \033[201~ \x7f"),
-						     .wait = WAIT_TURN,
-						     .wait_until_ms = 1234567890123,
-						     .force = true};
+	AUTO(queue_item_done)
+	struct queue_item m = {.kind = ITEM_WAKE,
+			       .id = "a.b:c@d_e-f",
+			       .from = ann,
+			       .from_nature = NATURE_ARTIFICIAL,
+			       .from_verified = true,
+			       .topic = xstrdup("rele\"ase \xf0\x9f\x8e\x89"),
+			       .body = xstrdup("one\r\n\ttwo \\ \033[201~ \x7f"),
+			       .wait = WAIT_TURN,
+			       .wait_until_ms = 1234567890123,
+			       .force = true};
 	AUTO(queue_item_done) struct queue_item got = {.kind = ITEM_MESSAGE};
 	int64_t before = clock_utc_ms();
 
@@ -98,7 +100,8 @@ static void the_largest_message_fits(void **state)
 {
 	struct world *w = *state;
 	AUTO(buf_done) struct buf body = BUF_INIT(CAP_TEXT);
-	AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE, .id = "big", .from = ann};
+	AUTO(queue_item_done)
+	struct queue_item m = {.kind = ITEM_MESSAGE, .id = "big", .from = ann};
 	AUTO(queue_item_done) struct queue_item got = {.kind = ITEM_MESSAGE};
 
 	for (int i = 0; i < MESSAGE_MAX_CHARS; i++)
@@ -133,7 +136,8 @@ static int put_many(int i, void *arg)
 	struct err e = ERR_INIT;
 
 	for (int k = 0; k < 25; k++) {
-		AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE, .from = ann, .body = xstrdup("x")};
+		AUTO(queue_item_done)
+		struct queue_item m = {.kind = ITEM_MESSAGE, .from = ann, .body = xstrdup("x")};
 
 		snprintf(m.id, sizeof m.id, "p%d-%03d", i, k);
 		if (queue_put(&w->l, &bob, &m, &e) < 0)
@@ -173,12 +177,17 @@ static void sixteen_writers_lose_nothing_and_keep_their_order(void **state)
 static void an_item_that_nobody_can_read_is_put_aside(void **state)
 {
 	static const char *const wrong[] = {
-	    "", "not json", "{}", "[]", "{\"format\":2,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"claude-ann\"}",
+	    "",
+	    "not json",
+	    "{}",
+	    "[]",
+	    "{\"format\":2,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"claude-ann\"}",
 	    "{\"format\":1,\"kind\":\"message\",\"id\":\"\",\"from\":\"claude-ann\"}",
 	    "{\"format\":1,\"kind\":\"message\",\"id\":\"../x\",\"from\":\"claude-ann\"}",
 	    "{\"format\":1,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"nobody\"}",
 	    "{\"format\":1,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"claude-ann\",\"body\":7}",
-	    "{\"format\":1,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"claude-ann\",\"attachments\":[1]}"};
+	    "{\"format\":1,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"claude-ann\","
+	    "\"attachments\":[1]}"};
 	struct world *w = *state;
 
 	put(w, "first", "x");
@@ -198,8 +207,9 @@ static void an_item_that_nobody_can_read_is_put_aside(void **state)
 
 static void only_items_are_items(void **state)
 {
-	static const char *const other[] = {"0000000002.json.bad", ".0000000003.json.tmp", "3.json", "000000000x.json", "README", "0000000000.json",
-					    "-000000001.json"};
+	static const char *const other[] = {
+	    "0000000002.json.bad", ".0000000003.json.tmp", "3.json", "000000000x.json", "README",
+	    "0000000000.json",     "-000000001.json"};
 	struct world *w = *state;
 	AUTO(strv_done) struct strv names = STRV_INIT;
 
@@ -249,7 +259,9 @@ static void a_message_is_found_by_its_id(void **state)
 static void force_changes_nothing_but_force(void **state)
 {
 	struct world *w = *state;
-	AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE}, before = {.kind = ITEM_MESSAGE};
+	AUTO(queue_item_done)
+	struct queue_item m = {.kind = ITEM_MESSAGE},
+			  before = {.kind = ITEM_MESSAGE};
 
 	put(w, "m1", "text\nof it");
 	OK(queue_read(&w->l, &bob, "0000000001.json", &before, e));
@@ -269,10 +281,29 @@ static void force_changes_nothing_but_force(void **state)
 
 static void ids_are_valid_or_not(void **state)
 {
-	static const char *const good[] = {"a", "Z9", "0", "m1-2_3.4:5@6", "urn:uuid:6ba7b810-9dad-11d1-80b4-00c04fd430c8",
-					   "01234567890123456789012345678901234567890123456789012345678901234567890123456789"};
-	static const char *const bad[] = {"", " ", "a b", "-a", ".a", "_a", ":a", "@a", "a/b", "../a", "a\n", "\xc3\xa9", "a\"", "a\\",
-					  "012345678901234567890123456789012345678901234567890123456789012345678901234567890"};
+	static const char *const good[] = {
+	    "a",
+	    "Z9",
+	    "0",
+	    "m1-2_3.4:5@6",
+	    "urn:uuid:6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+	    "01234567890123456789012345678901234567890123456789012345678901234567890123456789"};
+	static const char *const bad[] = {
+	    "",
+	    " ",
+	    "a b",
+	    "-a",
+	    ".a",
+	    "_a",
+	    ":a",
+	    "@a",
+	    "a/b",
+	    "../a",
+	    "a\n",
+	    "\xc3\xa9",
+	    "a\"",
+	    "a\\",
+	    "012345678901234567890123456789012345678901234567890123456789012345678901234567890"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)

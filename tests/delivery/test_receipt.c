@@ -14,8 +14,8 @@
 
 static const struct peer_id bob = {.name = "bob", .runtime = "shell"};
 
-#define DAY_MS    (INT64_C(24) * 3600 * 1000)
-#define RECEIPTS  LAYOUT_LIFECYCLE "/shell-bob.receipts"
+#define DAY_MS   (INT64_C(24) * 3600 * 1000)
+#define RECEIPTS LAYOUT_LIFECYCLE "/shell-bob.receipts"
 
 static void save(const struct world *w, const char *id, enum delivery_status status)
 {
@@ -37,27 +37,29 @@ static const char *path_of(const char *id)
 {
 	static char path[256];
 
-	snprintf(path, sizeof path, "r/" RECEIPTS "/%016llx.json", (unsigned long long)str_hash(id, strlen(id)));
+	snprintf(path, sizeof path, "r/" RECEIPTS "/%016llx.json",
+		 (unsigned long long)str_hash(id, strlen(id)));
 	return path;
 }
 
 static void what_was_saved_is_what_is_loaded(void **state)
 {
 	struct world *w = *state;
-	AUTO(receipt_done) struct receipt r = {.id = "a.b:c@d",
-					       .status = DELIVERY_AMBIGUOUS,
-					       .rung = RUNG_PASTED,
-					       .woke = true,
-					       .mode = "fresh",
-					       .cause = "first-wake",
-					       .reason = "nobody \"knows\"\n",
-					       .accepted_at_ms = 1,
-					       .pasted_at_ms = 2,
-					       .submitted_at_ms = 3,
-					       .recorded_at_ms = 4,
-					       .turn_at_ms = 5,
-					       .turn_ended = true,
-					       .answer = xstrdup("42\n")};
+	AUTO(receipt_done)
+	struct receipt r = {.id = "a.b:c@d",
+			    .status = DELIVERY_AMBIGUOUS,
+			    .rung = RUNG_PASTED,
+			    .woke = true,
+			    .mode = "fresh",
+			    .cause = "first-wake",
+			    .reason = "nobody \"knows\"\n",
+			    .accepted_at_ms = 1,
+			    .pasted_at_ms = 2,
+			    .submitted_at_ms = 3,
+			    .recorded_at_ms = 4,
+			    .turn_at_ms = 5,
+			    .turn_ended = true,
+			    .answer = xstrdup("42\n")};
 	AUTO(receipt_done) struct receipt got = {.rung = RUNG_NONE};
 
 	OK(receipt_save(&w->l, &bob, &r, e));
@@ -68,8 +70,8 @@ static void what_was_saved_is_what_is_loaded(void **state)
 	assert_string_equal(got.mode, r.mode);
 	assert_string_equal(got.cause, r.cause);
 	assert_string_equal(got.reason, r.reason);
-	assert_int_equal(got.accepted_at_ms + got.pasted_at_ms * 10 + got.submitted_at_ms * 100 + got.recorded_at_ms * 1000 +
-			     got.turn_at_ms * 10000,
+	assert_int_equal(got.accepted_at_ms + got.pasted_at_ms * 10 + got.submitted_at_ms * 100 +
+			     got.recorded_at_ms * 1000 + got.turn_at_ms * 10000,
 			 54321);
 	assert_string_equal(got.answer, "42\n");
 }
@@ -161,23 +163,32 @@ static void receipts_are_forgotten_after_seven_days_and_not_before(void **state)
 static void the_journal_has_the_facts_and_never_the_body(void **state)
 {
 	struct world *w = *state;
-	struct queue_item m = {.id = "m1", .from = {.name = "ann", .runtime = "claude"}, .from_verified = true};
-	struct receipt r = {.id = "m1", .status = DELIVERY_DELIVERED, .rung = RUNG_SUBMITTED, .accepted_at_ms = 1000, .submitted_at_ms = 3000,
-			    .pasted_at_ms = 2000, .woke = true};
+	struct queue_item m = {
+	    .id = "m1", .from = {.name = "ann", .runtime = "claude"}, .from_verified = true};
+	struct receipt r = {.id = "m1",
+			    .status = DELIVERY_DELIVERED,
+			    .rung = RUNG_SUBMITTED,
+			    .accepted_at_ms = 1000,
+			    .submitted_at_ms = 3000,
+			    .pasted_at_ms = 2000,
+			    .woke = true};
 	char body[] = "a secret", topic[] = "the topic";
 
 	m.body = body;
 	m.topic = topic;
 	OK(receipt_journal(&w->l, &m, &r, "shell-bob", e));
 	auto_free char *line = world_read(w, ROOT_REL(LAYOUT_DELIVERY_LOG));
-	HAS(line, " ev=delivery id=m1 from=claude-ann to=shell-bob rung=submitted status=delivered bytes=8 topic=\"the topic\" woke=true\n");
+	HAS(line, " ev=delivery id=m1 from=claude-ann to=shell-bob rung=submitted status=delivered "
+		  "bytes=8 topic=\"the topic\" woke=true\n");
 	HAS(line, ":03.000");
 	assert_null(strstr(line, "secret"));
 	assert_null(strstr(line, "unverified"));
 	m.from_verified = false;
 	str_cut(r.reason, sizeof r.reason, "a reason");
 	OK(receipt_journal(&w->l, &m, &r, "shell-bob", e));
-	assert_int_equal(world_lines(w, ROOT_REL(LAYOUT_DELIVERY_LOG), "sender=unverified woke=true reason=\"a reason\""), 1);
+	assert_int_equal(world_lines(w, ROOT_REL(LAYOUT_DELIVERY_LOG),
+				     "sender=unverified woke=true reason=\"a reason\""),
+			 1);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)

@@ -38,7 +38,8 @@ while :; do
 	[ "$alive" ] || break
 	iapeer list --json >look 2>look.err || bad="$bad list:$(cat look.err)"
 	json_valid look || bad="$bad invalid"
-	cp "$IAPEER_ROOT/peers-profiles.json" look 2>/dev/null && json_valid look || bad="$bad file"
+	# Not by cp: it refuses a file that was replaced between its stat and its open.
+	cat "$IAPEER_ROOT/peers-profiles.json" >look 2>look.err && json_valid look || bad="$bad file:$(cat look.err)"
 	looks=$((looks + 1))
 done
 wait

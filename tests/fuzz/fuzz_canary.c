@@ -1,4 +1,5 @@
-/* A canary's record, whatever is in the file: it is read or refused and left as it is, and what was read comes back the same. */
+/* A canary's record, whatever is in the file: it is read or refused and left as it is, and what was
+ * read comes back the same. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 
 #include "iapeer/base/banned.h"
 
-#define ME   "shell-bob"
+#define ME         "shell-bob"
 #define FILE_OF_IT LAYOUT_LIFECYCLE "/" ME ".canary"
 
 static struct layout l = {.root_fd = -1};
@@ -32,7 +33,8 @@ static void enter(void)
 	if (l.root_fd >= 0)
 		return;
 	snprintf(l.root, sizeof l.root, "%.200s/iap-fuzz.XXXXXX", tmp && *tmp ? tmp : P_tmpdir);
-	if (!mkdtemp(l.root) || fs_open_dir(AT_FDCWD, l.root, &l.root_fd, &e) < 0 || fs_mkdirs(l.root_fd, LAYOUT_LIFECYCLE, &e) < 0)
+	if (!mkdtemp(l.root) || fs_open_dir(AT_FDCWD, l.root, &l.root_fd, &e) < 0 ||
+	    fs_mkdirs(l.root_fd, LAYOUT_LIFECYCLE, &e) < 0)
 		abort();
 	atexit(leave);
 }
@@ -45,8 +47,9 @@ static void must(bool so)
 
 static void same(const struct canary *a, const struct canary *b)
 {
-	must(strcmp(a->identity, b->identity) == 0 && strcmp(a->boot_id, b->boot_id) == 0 && strcmp(a->socket, b->socket) == 0 &&
-	     strcmp(a->log_dir, b->log_dir) == 0 && a->server.pid == b->server.pid && a->server.birth == b->server.birth);
+	must(strcmp(a->identity, b->identity) == 0 && strcmp(a->boot_id, b->boot_id) == 0 &&
+	     strcmp(a->socket, b->socket) == 0 && strcmp(a->log_dir, b->log_dir) == 0 &&
+	     a->server.pid == b->server.pid && a->server.birth == b->server.birth);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

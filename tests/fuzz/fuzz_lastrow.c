@@ -1,4 +1,5 @@
-/* Whatever a program prints: its last row has no line in it, keeps its cap, and is found in bounded time. */
+/* Whatever a program prints: its last row has no line in it, keeps its cap, and is found in bounded
+ * time. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

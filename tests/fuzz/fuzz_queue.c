@@ -1,4 +1,5 @@
-/* An item of a queue, whatever is in the file: it is read, or put aside; what was read and written again reads the same. */
+/* An item of a queue, whatever is in the file: it is read, or put aside; what was read and written
+ * again reads the same. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,7 +34,8 @@ static void enter(void)
 	if (l.root_fd >= 0)
 		return;
 	snprintf(l.root, sizeof l.root, "%.200s/iap-fuzz.XXXXXX", tmp && *tmp ? tmp : P_tmpdir);
-	if (!mkdtemp(l.root) || fs_open_dir(AT_FDCWD, l.root, &l.root_fd, &e) < 0 || fs_mkdirs(l.root_fd, QUEUE, &e) < 0)
+	if (!mkdtemp(l.root) || fs_open_dir(AT_FDCWD, l.root, &l.root_fd, &e) < 0 ||
+	    fs_mkdirs(l.root_fd, QUEUE, &e) < 0)
 		abort();
 	atexit(leave);
 }
@@ -51,10 +53,11 @@ static bool same_text(const char *a, const char *b)
 
 static void same(const struct queue_item *a, const struct queue_item *b)
 {
-	must(a->kind == b->kind && strcmp(a->id, b->id) == 0 && peer_id_eq(&a->from, &b->from) && a->from_nature == b->from_nature &&
-	     a->from_verified == b->from_verified && a->accepted_at_ms == b->accepted_at_ms && same_text(a->topic, b->topic) &&
-	     same_text(a->body, b->body) && a->attachments.n == b->attachments.n && a->wait == b->wait &&
-	     a->wait_until_ms == b->wait_until_ms);
+	must(a->kind == b->kind && strcmp(a->id, b->id) == 0 && peer_id_eq(&a->from, &b->from) &&
+	     a->from_nature == b->from_nature && a->from_verified == b->from_verified &&
+	     a->accepted_at_ms == b->accepted_at_ms && same_text(a->topic, b->topic) &&
+	     same_text(a->body, b->body) && a->attachments.n == b->attachments.n &&
+	     a->wait == b->wait && a->wait_until_ms == b->wait_until_ms);
 	for (size_t i = 0; i < a->attachments.n; i++)
 		must(strcmp(a->attachments.v[i], b->attachments.v[i]) == 0);
 }

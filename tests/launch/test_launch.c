@@ -8,6 +8,7 @@
 
 #include "scratch.h"
 
+#include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/launch/pane.h"
 #include "iapeer/launch/ready.h"
@@ -22,15 +23,19 @@ struct start {
 	struct launch_in in;
 };
 
-static void start_done(struct start *s)
+static void start_free(struct start **s)
 {
-	profile_done(&s->profile);
-	manifest_done(&s->manifest);
+	profile_done(&(*s)->profile);
+	manifest_done(&(*s)->manifest);
+	free(*s);
 }
 
-static void prepare(struct world *w, struct start *s, const char *bin)
+/* On the heap: a manifest is more than a frame should hold. */
+static struct start *prepare(struct world *w, const char *bin)
 {
-	*s = (struct start){.in = {.cause = "first-wake"}};
+	struct start *s = xcalloc(1, sizeof *s);
+
+	s->in.cause = "first-wake";
 	world_peer(w, "bob", bin);
 	profile_init(&s->profile);
 	OK(manifest_load(&w->l, "shell", &s->manifest, e));
@@ -40,6 +45,7 @@ static void prepare(struct world *w, struct start *s, const char *bin)
 	s->in.profile = &s->profile;
 	s->in.manifest = &s->manifest;
 	s->in.id = w->id;
+	return s;
 }
 
 /* Start it and put the session on record, so that the teardown finds it. */
@@ -66,7 +72,8 @@ static void each_shell_is_ready_at_its_prompt(void **state)
 		const char *name, *script;
 	} rows[] = {
 	    {"bash", "#!/bin/sh\nexec bash --norc\n"},
-	    {"bash that takes its time", "#!/bin/sh\nread -t 0.2 x </dev/tty 2>/dev/null\nexec bash --norc\n"},
+	    {"bash that takes its time",
+	     "#!/bin/sh\nread -t 0.2 x </dev/tty 2>/dev/null\nexec bash --norc\n"},
 	    {"dash", "#!/bin/sh\nPS1='dash> ' exec dash -i\n"},
 	    {"a prompt without a newline", "#!/bin/sh\nprintf 'name: '\nexec cat\n"},
 	    {"a banner first", "#!/bin/sh\nseq 200\nexec bash --norc\n"},
@@ -75,75 +82,77 @@ static void each_shell_is_ready_at_its_prompt(void **state)
 
 	NEEDS_TMUX();
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		AUTO(start_done) struct start s;
+		AUTO(start_free) struct start *s = NULL;
 		int64_t from = clock_mono_ms();
 
-		prepare(w, &s, world_script(w, "prog", rows[i].script));
-		start(w, &s);
-		if (ready(w, &s, 8000, &last_err) < 0)
+		s = prepare(w, world_script(w, "prog", rows[i].script));
+		start(w, s);
+		if (ready(w, s, 8000, &last_err) < 0)
 			fail_msg("%s: %s", rows[i].name, last_err.msg);
 		print_message("%s: %lld ms\n", rows[i].name, (long long)(clock_mono_ms() - from));
-		assert_int_equal(session_liveness(&s.session), LIVE_YES);
-		OK(launch_end(&w->l, &w->s, &s.session, clock_mono_ms() + 5000, e));
+		assert_int_equal(session_liveness(&s->session), LIVE_YES);
+		OK(launch_end(&w->l, &w->s, &s->session, clock_mono_ms() + 5000, e));
 	}
 }
 
 static void a_program_that_dies_at_once_is_reported_with_what_it_said(void **state)
 {
-	static const char *const scripts[] = {"#!/bin/sh\necho no licence\nexit 3\n", "#!/bin/sh\necho no licence >&2\nkill -9 $$\n",
+	static const char *const scripts[] = {"#!/bin/sh\necho no licence\nexit 3\n",
+					      "#!/bin/sh\necho no licence >&2\nkill -9 $$\n",
 					      "#!/bin/sh\nprintf '\\033[31mno licence\\033[0m'\n"};
 	struct world *w = *state;
 
 	NEEDS_TMUX();
 	for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
-		AUTO(start_done) struct start s;
+		AUTO(start_free) struct start *s = NULL;
 
-		prepare(w, &s, world_script(w, "prog", scripts[i]));
-		start(w, &s);
-		FAILS(ERR_FAILED, ready(w, &s, 8000, e));
+		s = prepare(w, world_script(w, "prog", scripts[i]));
+		start(w, s);
+		FAILS(ERR_FAILED, ready(w, s, 8000, e));
 		HAS(last_err.msg, "ended while it started");
 		HAS(last_err.msg, "no licence");
 		assert_null(strchr(last_err.msg, '\033'));
-		OK(launch_end(&w->l, &w->s, &s.session, clock_mono_ms() + 5000, e));
+		OK(launch_end(&w->l, &w->s, &s->session, clock_mono_ms() + 5000, e));
 	}
 }
 
 static void an_earlier_sessions_words_are_not_this_ones(void **state)
 {
 	struct world *w = *state;
-	AUTO(start_done) struct start s;
+	AUTO(start_free) struct start *s = NULL;
 
 	NEEDS_TMUX();
-	prepare(w, &s, world_script(w, "prog", "#!/bin/sh\necho of yesterday\nexit 3\n"));
-	start(w, &s);
-	FAILS(ERR_FAILED, ready(w, &s, 8000, e));
-	OK(launch_end(&w->l, &w->s, &s.session, clock_mono_ms() + 5000, e));
-	start_done(&s);
-	prepare(w, &s, world_script(w, "prog", "#!/bin/sh\nexit 4\n"));
-	start(w, &s);
-	FAILS(ERR_FAILED, ready(w, &s, 8000, e));
+	s = prepare(w, world_script(w, "prog", "#!/bin/sh\necho of yesterday\nexit 3\n"));
+	start(w, s);
+	FAILS(ERR_FAILED, ready(w, s, 8000, e));
+	OK(launch_end(&w->l, &w->s, &s->session, clock_mono_ms() + 5000, e));
+	start_free(&s);
+	s = prepare(w, world_script(w, "prog", "#!/bin/sh\nexit 4\n"));
+	start(w, s);
+	FAILS(ERR_FAILED, ready(w, s, 8000, e));
 	assert_null(strstr(last_err.msg, "yesterday"));
 }
 
 static void a_program_that_never_prompts_is_given_up_in_time(void **state)
 {
-	static const char *const scripts[] = {"#!/bin/sh\nexec sleep 60\n", "#!/bin/sh\necho loading...\nsleep 60 & wait\n"};
+	static const char *const scripts[] = {"#!/bin/sh\nexec sleep 60\n",
+					      "#!/bin/sh\necho loading...\nsleep 60 & wait\n"};
 	struct world *w = *state;
 
 	NEEDS_TMUX();
 	for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
-		AUTO(start_done) struct start s;
+		AUTO(start_free) struct start *s = NULL;
 		int64_t from;
 
-		prepare(w, &s, world_script(w, "prog", scripts[i]));
-		start(w, &s);
+		s = prepare(w, world_script(w, "prog", scripts[i]));
+		start(w, s);
 		from = clock_mono_ms();
 		if (i == 0)
-			FAILS(ERR_TIMEOUT, ready(w, &s, 300, e));
-		else if (ready(w, &s, 300, &last_err) < 0)
+			FAILS(ERR_TIMEOUT, ready(w, s, 300, e));
+		else if (ready(w, s, 300, &last_err) < 0)
 			HAS(last_err.msg, "loading");
 		assert_true(clock_mono_ms() - from < 2000);
-		OK(launch_end(&w->l, &w->s, &s.session, clock_mono_ms() + 5000, e));
+		OK(launch_end(&w->l, &w->s, &s->session, clock_mono_ms() + 5000, e));
 	}
 }
 
@@ -152,54 +161,56 @@ static void a_program_that_never_prompts_is_given_up_in_time(void **state)
 static void the_session_on_record_proves_itself(void **state)
 {
 	struct world *w = *state;
-	AUTO(start_done) struct start s;
+	AUTO(start_free) struct start *s = NULL;
 	char socket[LAYOUT_PATH];
 
 	NEEDS_TMUX();
-	prepare(w, &s, NULL);
-	start(w, &s);
+	s = prepare(w, NULL);
+	start(w, s);
 	OK(layout_socket(&w->l, &w->id, socket, e));
-	assert_string_equal(s.session.socket, socket);
-	assert_string_equal(s.session.cwd, world_path(w, "bob"));
-	assert_string_equal(s.session.mode, "fresh");
-	assert_string_equal(s.session.cause, "first-wake");
-	assert_string_equal(s.session.pane_id, "%0");
-	assert_true(str_starts(s.session.pane_tty, "/dev/"));
-	assert_false(s.session.ready);
-	assert_int_equal(session_liveness(&s.session), LIVE_YES);
-	assert_int_equal(s.session.log_start, 0);
+	assert_string_equal(s->session.socket, socket);
+	assert_string_equal(s->session.cwd, world_path(w, "bob"));
+	assert_string_equal(s->session.mode, "fresh");
+	assert_string_equal(s->session.cause, "first-wake");
+	assert_string_equal(s->session.pane_id, "%0");
+	assert_true(str_starts(s->session.pane_tty, "/dev/"));
+	assert_false(s->session.ready);
+	assert_int_equal(session_liveness(&s->session), LIVE_YES);
+	assert_int_equal(s->session.log_start, 0);
 }
 
 static void the_workdir_of_the_profile_wins_over_the_folder(void **state)
 {
 	struct world *w = *state;
-	AUTO(start_done) struct start s;
+	AUTO(start_free) struct start *s = NULL;
 
 	NEEDS_TMUX();
-	prepare(w, &s, NULL);
+	s = prepare(w, NULL);
 	OK(fs_mkdirs(AT_FDCWD, world_path(w, "repo"), e));
-	str_cut(s.profile.workdir, sizeof s.profile.workdir, world_path(w, "repo"));
-	start(w, &s);
-	assert_string_equal(s.session.cwd, world_path(w, "repo"));
-	str_cut(s.profile.workdir, sizeof s.profile.workdir, world_path(w, "nowhere"));
-	FAILS(ERR_FAILED, launch_start(&s.in, clock_mono_ms() + 5000, &s.session, e));
+	str_cut(s->profile.workdir, sizeof s->profile.workdir, world_path(w, "repo"));
+	start(w, s);
+	assert_string_equal(s->session.cwd, world_path(w, "repo"));
+	str_cut(s->profile.workdir, sizeof s->profile.workdir, world_path(w, "nowhere"));
+	FAILS(ERR_FAILED, launch_start(&s->in, clock_mono_ms() + 5000, &s->session, e));
 	HAS(last_err.msg, "nowhere");
 }
 
 static void environment_manifest_and_launch_env_come_together(void **state)
 {
 	struct world *w = *state;
-	AUTO(start_done) struct start s;
+	AUTO(start_free) struct start *s = NULL;
 	AUTO(strv_done) struct strv env = STRV_INIT;
 	AUTO(strv_done) struct strv args = STRV_INIT;
 
-	prepare(w, &s, NULL);
+	s = prepare(w, NULL);
 	OK(fs_mkdirs(AT_FDCWD, world_path(w, "bob/.iapeer/runtimes/shell"), e));
 	world_write(w, "bob/.iapeer/runtimes/shell/launch.env",
-		    "# a comment\nMINE='two words'\nPEER_IDENTITY=claude-eve\nTMUX=/x\nFROM_MANIFEST=mine\nPEER_START_ARGS=--norc '-x y'\n");
-	strv_add(&s.manifest.env, "FROM_MANIFEST=its");
-	strv_add(&s.manifest.env, "ALSO=a=b");
-	OK(launch_environment(&s.in, &env, &args, e));
+		    "# a comment\nMINE='two "
+		    "words'\nPEER_IDENTITY=claude-eve\nTMUX=/"
+		    "x\nFROM_MANIFEST=mine\nPEER_START_ARGS=--norc '-x y'\n");
+	strv_add(&s->manifest.env, "FROM_MANIFEST=its");
+	strv_add(&s->manifest.env, "ALSO=a=b");
+	OK(launch_environment(&s->in, &env, &args, e));
 	assert_string_equal(environment_get(&env, "MINE"), "two words");
 	assert_string_equal(environment_get(&env, "PEER_IDENTITY"), "shell-bob");
 	assert_string_equal(environment_get(&env, "PEER_PERSONALITY"), "bob");
@@ -213,71 +224,74 @@ static void environment_manifest_and_launch_env_come_together(void **state)
 	assert_int_equal(args.n, 2);
 	assert_string_equal(args.v[1], "-x y");
 	world_write(w, "bob/.iapeer/runtimes/shell/launch.env", "no equals sign\n");
-	FAILS(ERR_CORRUPT, launch_environment(&s.in, &env, &args, e));
+	FAILS(ERR_CORRUPT, launch_environment(&s->in, &env, &args, e));
 }
 
 static void a_session_that_somebody_else_started_is_taken(void **state)
 {
 	struct world *w = *state;
-	AUTO(start_done) struct start s;
+	AUTO(start_free) struct start *s = NULL;
 	struct session second;
 
 	NEEDS_TMUX();
-	prepare(w, &s, NULL);
-	start(w, &s);
-	OK(launch_start(&s.in, clock_mono_ms() + 10000, &second, e));
-	assert_int_equal(second.server.pid, s.session.server.pid);
-	assert_int_equal(second.pane.pid, s.session.pane.pid);
+	s = prepare(w, NULL);
+	start(w, s);
+	OK(launch_start(&s->in, clock_mono_ms() + 10000, &second, e));
+	assert_int_equal(second.server.pid, s->session.server.pid);
+	assert_int_equal(second.pane.pid, s->session.pane.pid);
 }
 
 /* ---- the end ---- */
 
 static void whatever_ignores_its_end_is_ended(void **state)
 {
-	static const char *const scripts[] = {"#!/bin/sh\nprintf '> '\nexec cat\n", "#!/bin/sh\ntrap '' HUP TERM INT\nprintf '> '\nwhile :; do read x; done\n"};
+	static const char *const scripts[] = {
+	    "#!/bin/sh\nprintf '> '\nexec cat\n",
+	    "#!/bin/sh\ntrap '' HUP TERM INT\nprintf '> '\nwhile :; do read x; done\n"};
 	struct world *w = *state;
 
 	NEEDS_TMUX();
 	for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
-		AUTO(start_done) struct start s;
+		AUTO(start_free) struct start *s = NULL;
 
-		prepare(w, &s, world_script(w, "prog", scripts[i]));
-		start(w, &s);
-		OK(ready(w, &s, 8000, e));
-		OK(launch_end(&w->l, &w->s, &s.session, clock_mono_ms() + 5000, e));
-		assert_int_equal(plat_proc_state(s.session.server), PROC_GONE);
-		assert_int_equal(plat_proc_state(s.session.pane), PROC_GONE);
-		assert_false(fs_exists(AT_FDCWD, s.session.socket));
-		OK(launch_end(&w->l, &w->s, &s.session, clock_mono_ms() + 5000, e)); /* twice is once */
+		s = prepare(w, world_script(w, "prog", scripts[i]));
+		start(w, s);
+		OK(ready(w, s, 8000, e));
+		OK(launch_end(&w->l, &w->s, &s->session, clock_mono_ms() + 5000, e));
+		assert_int_equal(plat_proc_state(s->session.server), PROC_GONE);
+		assert_int_equal(plat_proc_state(s->session.pane), PROC_GONE);
+		assert_false(fs_exists(AT_FDCWD, s->session.socket));
+		OK(launch_end(&w->l, &w->s, &s->session, clock_mono_ms() + 5000,
+			      e)); /* twice is once */
 	}
 }
 
 static void a_server_without_its_socket_is_ended(void **state)
 {
 	struct world *w = *state;
-	AUTO(start_done) struct start s;
+	AUTO(start_free) struct start *s = NULL;
 
 	NEEDS_TMUX();
-	prepare(w, &s, NULL);
-	start(w, &s);
-	OK(fs_unlink(AT_FDCWD, s.session.socket, e));
-	OK(launch_end(&w->l, &w->s, &s.session, clock_mono_ms() + 5000, e));
-	assert_int_equal(plat_proc_state(s.session.server), PROC_GONE);
+	s = prepare(w, NULL);
+	start(w, s);
+	OK(fs_unlink(AT_FDCWD, s->session.socket, e));
+	OK(launch_end(&w->l, &w->s, &s->session, clock_mono_ms() + 5000, e));
+	assert_int_equal(plat_proc_state(s->session.server), PROC_GONE);
 }
 
 static void a_deleted_socket_is_made_again(void **state)
 {
 	struct world *w = *state;
-	AUTO(start_done) struct start s;
+	AUTO(start_free) struct start *s = NULL;
 	AUTO(pane_done) struct pane p = PANE_INIT;
 
 	NEEDS_TMUX();
-	prepare(w, &s, NULL);
-	start(w, &s);
-	OK(ready(w, &s, 8000, e));
-	OK(fs_unlink(AT_FDCWD, s.session.socket, e));
-	OK(pane_open(&p, &w->l, &w->s, &s.manifest, &s.session, e));
-	assert_true(fs_exists(AT_FDCWD, s.session.socket));
+	s = prepare(w, NULL);
+	start(w, s);
+	OK(ready(w, s, 8000, e));
+	OK(fs_unlink(AT_FDCWD, s->session.socket, e));
+	OK(pane_open(&p, &w->l, &w->s, &s->manifest, &s->session, e));
+	assert_true(fs_exists(AT_FDCWD, s->session.socket));
 	OK(tmux_ping(&p.tmux, clock_mono_ms() + 5000, e));
 }
 

@@ -15,20 +15,21 @@ static const struct peer_id bob = {.name = "big-bob", .runtime = "shell"};
 
 static struct session sample(void)
 {
-	struct session s = {.id = bob,
-			    .cwd = "/a b/\"c\"",
-			    .woke_at_ms = 1700000000123,
-			    .server = {.pid = 7, .birth = INT64_C(9007199254740993)}, /* beyond a JSON number */
-			    .pane = {.pid = 8, .birth = 2},
-			    .boot_id = "boot",
-			    .socket = "/x.sock",
-			    .pane_id = "%0",
-			    .pane_tty = "/dev/pts/3",
-			    .mode = "fresh",
-			    .cause = "first-wake",
-			    .woke_for = "m1",
-			    .log_start = 42,
-			    .ready = true};
+	struct session s = {
+	    .id = bob,
+	    .cwd = "/a b/\"c\"",
+	    .woke_at_ms = 1700000000123,
+	    .server = {.pid = 7, .birth = INT64_C(9007199254740993)}, /* beyond a JSON number */
+	    .pane = {.pid = 8, .birth = 2},
+	    .boot_id = "boot",
+	    .socket = "/x.sock",
+	    .pane_id = "%0",
+	    .pane_tty = "/dev/pts/3",
+	    .mode = "fresh",
+	    .cause = "first-wake",
+	    .woke_for = "m1",
+	    .log_start = 42,
+	    .ready = true};
 
 	return s;
 }

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,9 +50,12 @@ static const struct {
     {"UTF-8", "\xc3\xa9> ", "\xc3\xa9> "},
     {"DEL", "a\177b", "ab"},
     {"readline, text taken back", "\033[?2004h$ echo hi\b\b\b\b\b\b\b\033[K", "$ "},
-    {"readline, pasted text shown plain", "$ \033[7mecho hi\033[27m\r\033[C\033[Cecho hi", "$ echo hi"},
+    {"readline, pasted text shown plain", "$ \033[7mecho hi\033[27m\r\033[C\033[Cecho hi",
+     "$ echo hi"},
     {"readline, a command taken", "$ ls\r\n\033[?2004l\rfile\r\n\033[?2004h$ ", "$ "},
-    {"zsh, its mark of a missing newline", "\033[1m\033[7m%\033[27m\033[1m\033[0m     \r \r\r\033[0m\033[27m\033[24m\033[J% \033[K", "% "},
+    {"zsh, its mark of a missing newline",
+     "\033[1m\033[7m%\033[27m\033[1m\033[0m     \r \r\r\033[0m\033[27m\033[24m\033[J% \033[K",
+     "% "},
 };
 
 static void each_output_leaves_its_last_row(void **state)

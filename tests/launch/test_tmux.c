@@ -37,7 +37,9 @@ static void boot_done(struct boot *b)
 
 static void prepare(struct world *w, struct boot *b, const char *dir, const char *const *argv)
 {
-	static const char *const fixed[] = {"A=1", "B=two words", "C=#{pid} $HOME ;", "PEER_IDENTITY=shell-bob", "TMUX=/other,1,0", NULL};
+	static const char *const fixed[] = {
+	    "A=1", "B=two words", "C=#{pid} $HOME ;", "PEER_IDENTITY=shell-bob", "TMUX=/other,1,0",
+	    NULL};
 
 	world_peer(w, "bob", NULL);
 	*b = (struct boot){.t = {.pane = ""}};
@@ -51,7 +53,12 @@ static void prepare(struct world *w, struct boot *b, const char *dir, const char
 	strv_fmt(&b->env, "HOME=%s", world_path(w, "home"));
 	for (; *argv; argv++)
 		strv_add(&b->argv, *argv);
-	b->start = (struct tmux_start){.session = "shell-bob", .workdir = dir, .argv = &b->argv, .envp = &b->env, .panelog_max_bytes = 1 << 20, .panelog_keep = 1};
+	b->start = (struct tmux_start){.session = "shell-bob",
+				       .workdir = dir,
+				       .argv = &b->argv,
+				       .envp = &b->env,
+				       .panelog_max_bytes = 1 << 20,
+				       .panelog_keep = 1};
 }
 
 static void boot(struct boot *b)
@@ -97,7 +104,15 @@ static bool runs(const struct tmux_started *s, const char *program)
 
 static void a_hostile_folder_is_a_folder(void **state)
 {
-	static const char *const dirs[] = {"a#(touch pwned) 'b\"c", "#{pid}##[bold]", "%H %Y", "ends;", "-c", "$HOME `id`", "~", "new\nline", "\xc3\xa9\xf0\x9f\x8e\x89"};
+	static const char *const dirs[] = {"a#(touch pwned) 'b\"c",
+					   "#{pid}##[bold]",
+					   "%H %Y",
+					   "ends;",
+					   "-c",
+					   "$HOME `id`",
+					   "~",
+					   "new\nline",
+					   "\xc3\xa9\xf0\x9f\x8e\x89"};
 	struct world *w = *state;
 
 	NEEDS_TMUX();
@@ -127,17 +142,21 @@ static void arguments_arrive_word_by_word(void **state)
 
 	NEEDS_TMUX();
 	prepare(w, &b, w->dir,
-		WORDS(world_script(w, "prog", "#!/bin/sh\nexec cat - \"$@\"\n"), "ends;", ";", "#(touch pwned)", "", "a b", "back\\;", "\xc3\xa9", "--", "$HOME"));
+		WORDS(world_script(w, "prog", "#!/bin/sh\nexec cat - \"$@\"\n"), "ends;", ";",
+		      "#(touch pwned)", "", "a b", "back\\;", "\xc3\xa9", "--", "$HOME"));
 	boot(&b);
 	auto_free char *words = NULL;
-	EVENTUALLY((free(words), words = proc_words(b.out.pane.pid, "cmdline"), strncmp(words, "cat\n", 4) == 0));
-	assert_string_equal(words, "cat\n-\nends;\n;\n#(touch pwned)\n\na b\nback\\;\n\xc3\xa9\n--\n$HOME\n");
+	EVENTUALLY((free(words), words = proc_words(b.out.pane.pid, "cmdline"),
+		    strncmp(words, "cat\n", 4) == 0));
+	assert_string_equal(
+	    words, "cat\n-\nends;\n;\n#(touch pwned)\n\na b\nback\\;\n\xc3\xa9\n--\n$HOME\n");
 	assert_false(world_exists(w, "pwned"));
 }
 
 static bool of_tmux(const char *line)
 {
-	static const char *const own[] = {"TERM=", "TERM_PROGRAM=", "TERM_PROGRAM_VERSION=", "COLORTERM=", "PWD=", "SHELL="};
+	static const char *const own[] = {
+	    "TERM=", "TERM_PROGRAM=", "TERM_PROGRAM_VERSION=", "COLORTERM=", "PWD=", "SHELL="};
 
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		if (str_starts(line, own[i]))
@@ -203,7 +222,8 @@ static void a_second_start_finds_the_first(void **state)
 	assert_int_equal(again.pane.pid, b.out.pane.pid);
 	assert_string_equal(again.pane_id, b.out.pane_id);
 	assert_string_equal(again.pane_tty, b.out.pane_tty);
-	FAILS(ERR_FAILED, tmux_session_facts(&b.t, "shell-bo", soon(), &again, e)); /* a prefix is another name */
+	FAILS(ERR_FAILED, tmux_session_facts(&b.t, "shell-bo", soon(), &again,
+					     e)); /* a prefix is another name */
 }
 
 /* ---- what watches it ---- */
@@ -215,7 +235,8 @@ static void the_log_gets_what_the_program_prints_from_its_first_byte(void **stat
 	char log[LAYOUT_PATH], rel[LAYOUT_PATH + 8];
 
 	NEEDS_TMUX();
-	prepare(w, &b, w->dir, WORDS(world_script(w, "prog", "#!/bin/sh\necho first; echo second; exec cat\n")));
+	prepare(w, &b, w->dir,
+		WORDS(world_script(w, "prog", "#!/bin/sh\necho first; echo second; exec cat\n")));
 	boot(&b);
 	layout_pane_log(&w->id, log);
 	snprintf(rel, sizeof rel, "r/%s", log);
@@ -236,9 +257,11 @@ static void the_hook_reports_the_end_and_the_server_goes(void **state)
 	TMUX(w, "send-keys", "-t", "%0", "Enter");
 	EVENTUALLY(plat_proc_state(b.out.pane) == PROC_GONE);
 	if (!plat_exit_wait(b.out.server, clock_mono_ms() + 1000))
-		OK(plat_signal(b.out.server, SIGCHLD, e)); /* tmux 3.3 may have missed it (lifecycle/step_end.c) */
+		OK(plat_signal(b.out.server, SIGCHLD,
+			       e)); /* tmux 3.3 may have missed it (lifecycle/step_end.c) */
 	assert_true(plat_exit_wait(b.out.server, soon()));
-	snprintf(want, sizeof want, "ev=session-exit identity=shell-bob pid=%ld status=7", (long)b.out.pane.pid);
+	snprintf(want, sizeof want, "ev=session-exit identity=shell-bob pid=%ld status=7",
+		 (long)b.out.pane.pid);
 	assert_int_equal(world_lines(w, ROOT_REL(LAYOUT_EXITS_LOG), want), 1);
 }
 
@@ -268,7 +291,8 @@ static void a_persons_own_split_ends_without_a_word(void **state)
 	boot(&b);
 	TMUX(w, "split-window", "-t", "%0", "exit 0");
 	auto_free char *panes = NULL;
-	EVENTUALLY((free(panes), panes = world_tmux(w, WORDS("list-panes", "-F", "#{pane_id}")), strcmp(panes, "%0\n") == 0));
+	EVENTUALLY((free(panes), panes = world_tmux(w, WORDS("list-panes", "-F", "#{pane_id}")),
+		    strcmp(panes, "%0\n") == 0));
 	assert_int_equal(world_lines(w, ROOT_REL(LAYOUT_EXITS_LOG), "ev=session-exit"), 0);
 	assert_int_equal(plat_proc_state(b.out.pane), PROC_RUNNING);
 }
@@ -290,7 +314,11 @@ static void a_look_shows_screen_cursor_and_mode(void **state)
 	AUTO(tmux_look_done) struct tmux_look k = {.cursor_x = -1};
 
 	NEEDS_TMUX();
-	prepare(w, &b, w->dir, WORDS(world_script(w, "prog", "#!/bin/sh\nprintf '\\n\\n  caf\\303\\251 \\033[31mred\\033[0m> '\nexec cat\n")));
+	prepare(
+	    w, &b, w->dir,
+	    WORDS(world_script(
+		w, "prog",
+		"#!/bin/sh\nprintf '\\n\\n  caf\\303\\251 \\033[31mred\\033[0m> '\nexec cat\n")));
 	boot(&b);
 	EVENTUALLY(screen_has(&b.t, ">"));
 	OK(tmux_look(&b.t, false, soon(), &k, e));

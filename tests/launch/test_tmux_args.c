@@ -1,4 +1,5 @@
-/* The exact words that tmux is given: nothing of a name, a folder or a message becomes a command. Without a tmux. */
+/* The exact words that tmux is given: nothing of a name, a folder or a message becomes a command.
+ * Without a tmux. */
 #include "iapeer/launch/tmux.h"
 
 #include <setjmp.h>
@@ -28,7 +29,8 @@ static struct tmux fake(const struct world *w, const char *script)
 	return t;
 }
 
-/* Call n of the log as one text, its words parted by |; those of the first three are left out when they are as always. */
+/* Call n of the log as one text, its words parted by |; those of the first three are left out when
+ * they are as always. */
 static char *call(const struct world *w, size_t n)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_OUTPUT);
@@ -36,16 +38,14 @@ static char *call(const struct world *w, size_t n)
 	char always[LAYOUT_PATH];
 
 	OK(fs_read(AT_FDCWD, world_path(w, "s.log"), &b, e));
-	for (size_t i = 0, word = 0; i < b.len; i++) {
+	for (size_t i = 0; i < b.len; i++) {
 		if (i > 0 && b.p[i] == '\n' && b.p[i - 1] == '\0') {
 			if (n-- == 0)
 				break;
-			word = 0;
 			buf_cut(&out, 0);
 			continue;
 		}
 		buf_chr(&out, b.p[i] ? b.p[i] : '|');
-		word += b.p[i] == '\0';
 	}
 	snprintf(always, sizeof always, "tmux|-S|%.250s|", world_path(w, "s"));
 	assert_true(str_starts(buf_cstr(&out), always));
@@ -67,7 +67,8 @@ static int64_t soon(void)
 /* ---- the start ---- */
 
 static const char hook[] =
-    "run-shell '\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" pane-died --pane=#{hook_pane} --pid=#{pane_pid} --server=#{pid} "
+    "run-shell '\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" pane-died --pane=#{hook_pane} "
+    "--pid=#{pane_pid} --server=#{pid} "
     "--status=#{pane_dead_status} --signal=#{pane_dead_signal}; exit 0' ; kill-ses";
 
 static void a_start_is_one_call_of_exactly_these_words(void **state)
@@ -76,16 +77,23 @@ static void a_start_is_one_call_of_exactly_these_words(void **state)
 	AUTO(strv_done) struct strv argv = STRV_INIT;
 	AUTO(strv_done) struct strv env = STRV_INIT;
 	struct tmux t = fake(w, "0 out\n1 1 %0 /dev/pts/9\n");
-	struct tmux_start s = {.session = "shell-bob", .workdir = "/w", .argv = &argv, .envp = &env, .panelog_max_bytes = 16777216, .panelog_keep = 2};
+	struct tmux_start s = {.session = "shell-bob",
+			       .workdir = "/w",
+			       .argv = &argv,
+			       .envp = &env,
+			       .panelog_max_bytes = 16777216,
+			       .panelog_keep = 2};
 	AUTO(buf_done) struct buf want = BUF_INIT(CAP_TEXT);
 	struct tmux_started out;
 
 	strv_add(&argv, "/bin/bash");
 	OK(tmux_new_session(&t, &s, soon(), &out, e));
 	buf_fmt(&want,
-		"-f|/dev/null|new-session|-d|-s|shell-bob|-x|220|-y|50|-c|/w|--|env|-u|TMUX|-u|TMUX_PANE|/bin/bash|;|"
+		"-f|/dev/null|new-session|-d|-s|shell-bob|-x|220|-y|50|-c|/"
+		"w|--|env|-u|TMUX|-u|TMUX_PANE|/bin/bash|;|"
 		"set-option|-p|remain-on-exit|on|;|set-hook|-p|pane-died|%s|;|"
-		"pipe-pane|exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" --max-bytes=16777216 --keep=2|;|"
+		"pipe-pane|exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" "
+		"--max-bytes=16777216 --keep=2|;|"
 		"display-message|-p|#{pid} #{pane_pid} #{pane_id} #{pane_tty}|",
 		hook);
 	called_with(w, 0, buf_cstr(&want));
@@ -121,12 +129,14 @@ static void hostile_words_stay_words(void **state)
 		AUTO(buf_done) struct buf dir = BUF_INIT(CAP_TEXT);
 		AUTO(buf_done) struct buf args = BUF_INIT(CAP_TEXT);
 		struct tmux t = fake(w, "");
-		struct tmux_start s = {.session = "shell-bob", .workdir = rows[i].dir, .argv = &argv, .envp = &env};
+		struct tmux_start s = {
+		    .session = "shell-bob", .workdir = rows[i].dir, .argv = &argv, .envp = &env};
 		struct tmux_started out;
 
 		strv_add(&argv, "/bin/sh");
 		strv_add(&argv, rows[i].arg);
-		FAILS(ERR_FAILED, tmux_new_session(&t, &s, soon(), &out, e)); /* it answers nothing */
+		FAILS(ERR_FAILED,
+		      tmux_new_session(&t, &s, soon(), &out, e)); /* it answers nothing */
 		auto_free char *got = call(w, i);
 		buf_fmt(&dir, "|-c|%s|--|env|", rows[i].dir_sent);
 		buf_fmt(&args, "|/bin/sh|%s|;|set-option|", rows[i].arg_sent);
@@ -144,7 +154,9 @@ static void a_message_goes_by_standard_input_only(void **state)
 	struct tmux t = fake(w, "");
 
 	OK(tmux_paste(&t, text, sizeof text - 1, soon(), e));
-	called_with(w, 0, "load-buffer|-b|iapeer|-|;|copy-mode|-q|-t|%3|;|paste-buffer|-p|-r|-d|-b|iapeer|-t|%3|");
+	called_with(w, 0,
+		    "load-buffer|-b|iapeer|-|;|copy-mode|-q|-t|%3|;|paste-buffer|-p|-r|-d|-b|"
+		    "iapeer|-t|%3|");
 	auto_free char *input = world_read(w, "s.stdin");
 	assert_string_equal(input, text);
 }
@@ -181,11 +193,13 @@ static void a_look_is_one_call(void **state)
 {
 	struct world *w = *state;
 	AUTO(tmux_look_done) struct tmux_look k = {.cursor_x = -1};
-	struct tmux t = fake(w, "0 out\n7 3 50 1 2 01699999990 01700000000\n\n  first row\n--\n0 out\n0 0 50 0 0 0 01700000000\nx\n");
+	struct tmux t = fake(w, "0 out\n7 3 50 1 2 01699999990 01700000000\n\n  first row\n--\n0 "
+				"out\n0 0 50 0 0 0 01700000000\nx\n");
 
 	OK(tmux_look(&t, false, soon(), &k, e));
 	called_with(w, 0,
-		    "display-message|-p|-t|%3|#{cursor_x} #{cursor_y} #{pane_height} #{pane_in_mode} #{session_attached} 0#{session_last_attached} "
+		    "display-message|-p|-t|%3|#{cursor_x} #{cursor_y} #{pane_height} "
+		    "#{pane_in_mode} #{session_attached} 0#{session_last_attached} "
 		    "0#{session_activity}|"
 		    ";|capture-pane|-p|-e|-t|%3|");
 	assert_int_equal(k.cursor_x, 7);
@@ -193,7 +207,8 @@ static void a_look_is_one_call(void **state)
 	assert_int_equal(k.height, 50);
 	assert_true(k.in_mode && k.attached);
 	assert_int_equal(k.last_input_ms, INT64_C(1700000000000));
-	assert_string_equal(buf_cstr(&k.screen), "\n  first row\n"); /* an empty first row is a row */
+	assert_string_equal(buf_cstr(&k.screen),
+			    "\n  first row\n"); /* an empty first row is a row */
 	OK(tmux_look(&t, true, soon(), &k, e));
 	auto_free char *history = call(w, 1);
 	assert_true(str_ends(history, "|-S|-|"));
@@ -234,7 +249,8 @@ static void what_tmux_says_becomes_a_code(void **state)
 static void a_server_that_is_gone_has_no_session_to_kill(void **state)
 {
 	struct world *w = *state;
-	struct tmux t = fake(w, "1 err\nno server running on /x\n--\n1 err\ncan't find session: shell-bob\n--\n1 err\nno\n");
+	struct tmux t = fake(w, "1 err\nno server running on /x\n--\n1 err\ncan't find session: "
+				"shell-bob\n--\n1 err\nno\n");
 
 	OK(tmux_kill_session(&t, "shell-bob", soon(), e));
 	OK(tmux_kill_session(&t, "shell-bob", soon(), e));
@@ -253,7 +269,8 @@ static void a_tmux_that_does_not_answer_is_given_up(void **state)
 
 static void an_answer_that_makes_no_sense_is_an_error(void **state)
 {
-	static const char *const answers[] = {"0 out\n", "0 out\nx\n", "0 out\n0 0 %0 /dev/pts/1\n", "0 out\n-5 7 %0 /dev/pts/1\n", "0 out\n1 1\n"};
+	static const char *const answers[] = {"0 out\n", "0 out\nx\n", "0 out\n0 0 %0 /dev/pts/1\n",
+					      "0 out\n-5 7 %0 /dev/pts/1\n", "0 out\n1 1\n"};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
@@ -273,7 +290,11 @@ static void how_a_dead_pane_ended_is_read_with_either_number_missing(void **stat
 	static const struct {
 		const char *answer;
 		int status, signal;
-	} rows[] = {{"0 out\ns3 g\n", 3, -1}, {"0 out\ns g11\n", -1, 11}, {"0 out\ns g\n", -1, -1}, {"0 out\ns0 g\n", 0, -1}, {"0 out\n\n", -1, -1}};
+	} rows[] = {{"0 out\ns3 g\n", 3, -1},
+		    {"0 out\ns g11\n", -1, 11},
+		    {"0 out\ns g\n", -1, -1},
+		    {"0 out\ns0 g\n", 0, -1},
+		    {"0 out\n\n", -1, -1}};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -297,7 +318,9 @@ static void a_lost_pipe_is_set_again_and_a_good_one_left_alone(void **state)
 	assert_false(lost);
 	OK(tmux_heal_pipe(&t, 1000, 2, soon(), &lost, e));
 	assert_true(lost);
-	called_with(w, 2, "pipe-pane|-t|%3|exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" --max-bytes=1000 --keep=2|");
+	called_with(w, 2,
+		    "pipe-pane|-t|%3|exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" "
+		    "--max-bytes=1000 --keep=2|");
 }
 
 /* ---- the binary ---- */
@@ -307,7 +330,8 @@ static void an_old_tmux_is_refused(void **state)
 	static const struct {
 		const char *says;
 		bool good;
-	} rows[] = {{"tmux 3.3a", true}, {"tmux 3.2", true}, {"tmux next-3.5", true}, {"tmux 4.0", true}, {"tmux 3.1c", false}, {"tmux 2.9a", false},
+	} rows[] = {{"tmux 3.3a", true},   {"tmux 3.2", true},   {"tmux next-3.5", true},
+		    {"tmux 4.0", true},    {"tmux 3.1c", false}, {"tmux 2.9a", false},
 		    {"tmux master", true}, {"tmux 3.10", true}};
 	struct world *w = *state;
 

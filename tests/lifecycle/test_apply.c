@@ -11,9 +11,9 @@
 
 #include "iapeer/base/banned.h"
 
-#define EXITS  ROOT_REL(LAYOUT_EXITS_LOG)
-#define TEN    "123456789 "
-#define LONG   TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define EXITS ROOT_REL(LAYOUT_EXITS_LOG)
+#define TEN   "123456789 "
+#define LONG  TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
 /* ---- messages ---- */
 

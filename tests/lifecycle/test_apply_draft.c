@@ -130,7 +130,8 @@ static void who_has_detached_has_left_a_draft(void **state)
 	world_send(w, "between", "PS1='there$ '");
 	world_apply(w, TRIG_MESSAGE);
 	EVENTUALLY(screen_has(w, "there$"));
-	/* tmux counts in seconds: attached in one, Enter in the next, typed in the one after that. */
+	/* tmux counts in seconds: attached in one, Enter in the next, typed in the one after that.
+	 */
 	int64_t attached = clock_utc_ms() / 1000;
 	entered_at(w, attached * 1000 + 1500);
 	EVENTUALLY(clock_utc_ms() / 1000 >= attached + 2);

@@ -197,7 +197,8 @@ static void how_the_program_ended_decides_what_the_next_wake_says(void **state)
 	    {"exit 0", "exited", "crash-or-self-close", "status=0"},
 	    {"kill -SEGV $$", "sigsegv", "crash-or-self-close", "signal=SIGSEGV"},
 	    {"kill -KILL $$", "sigkill", "resume-after-sigkill-no-resume", "signal=SIGKILL"},
-	    {"trap - TERM; kill -HUP $$", "sighup", "resume-after-sighup-no-resume", "signal=SIGHUP"},
+	    {"trap - TERM; kill -HUP $$", "sighup", "resume-after-sighup-no-resume",
+	     "signal=SIGHUP"},
 	};
 	struct world *w = *state;
 
@@ -250,7 +251,8 @@ static void a_program_that_ends_while_it_starts_is_refused_with_what_it_said(voi
 
 	NEEDS_TMUX();
 	world_peer(w, "bob", NULL);
-	setenv("IAPEER_SHELL_BIN", world_script(w, "dies", "#!/bin/sh\necho no licence today\nexit 7\n"), 1);
+	setenv("IAPEER_SHELL_BIN",
+	       world_script(w, "dies", "#!/bin/sh\necho no licence today\nexit 7\n"), 1);
 	world_send(w, "m1", "true");
 	FAILS(ERR_FAILED, world_try(w, TRIG_MESSAGE, &out, e));
 	HAS(last_err.msg, "no licence today");
@@ -303,9 +305,10 @@ static void an_unsettled_delivery_whose_session_is_gone_is_ambiguous(void **stat
 	NEEDS_TMUX();
 	end(live(w).server, SIGKILL);
 	world_send(w, "m1", "echo twice >> said");
-	snprintf(text, sizeof text,
-		 "{\"format\":1,\"id\":\"m1\",\"file\":\"0000000001.json\",\"length\":18,\"hash\":\"x\","
-		 "\"pane\":\"%%0\",\"server\":1}");
+	snprintf(
+	    text, sizeof text,
+	    "{\"format\":1,\"id\":\"m1\",\"file\":\"0000000001.json\",\"length\":18,\"hash\":\"x\","
+	    "\"pane\":\"%%0\",\"server\":1}");
 	world_write(w, world_state(&w->id, "sending"), text);
 	world_apply(w, TRIG_MESSAGE);
 	assert_int_equal(world_receipt(w, "m1").status, DELIVERY_AMBIGUOUS);

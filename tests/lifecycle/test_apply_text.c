@@ -1,4 +1,5 @@
-/* Every byte of a message arrives, and nothing but the message: in a raw terminal, in a canonical one, in shells. */
+/* Every byte of a message arrives, and nothing but the message: in a raw terminal, in a canonical
+ * one, in shells. */
 #include "iapeer/lifecycle/apply.h"
 
 #include <signal.h>
@@ -22,17 +23,23 @@ static const struct {
     {"newlines around", "\n\none\n\n\n", "\n\none"},
     {"blanks around", "   three before, two after  ", "   three before, two after  "},
     {"tab", "a\tb\t\tc", "a\tb\t\tc"},
-    {"emoji", "\xf0\x9f\x8e\x89 caf\xc3\xa9 \xe6\xbc\xa2\xe5\xad\x97 \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb",
-     "\xf0\x9f\x8e\x89 caf\xc3\xa9 \xe6\xbc\xa2\xe5\xad\x97 \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb"},
-    {"no ASCII at all", "\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82", "\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82"},
+    {"emoji",
+     "\xf0\x9f\x8e\x89 caf\xc3\xa9 \xe6\xbc\xa2\xe5\xad\x97 "
+     "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb",
+     "\xf0\x9f\x8e\x89 caf\xc3\xa9 \xe6\xbc\xa2\xe5\xad\x97 "
+     "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb"},
+    {"no ASCII at all", "\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82",
+     "\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82"},
     {"CRLF and CR", "one\r\ntwo\rthree", "one\ntwo\nthree"},
     {"end of paste", "x\033[201~\rrm -rf y", "x" FFFD "[201~\nrm -rf y"},
     {"controls", "a\001b\003c\004d\025e\032f\177g\302\233h",
      "a" FFFD "b" FFFD "c" FFFD "d" FFFD "e" FFFD "f" FFFD "g" FFFD "h"},
     {"leading dash", "-n --help -- -l", "-n --help -- -l"},
-    {"expansions", "$(touch pwned) `touch pwned` ${HOME} $'\\n' !! !x *", "$(touch pwned) `touch pwned` ${HOME} $'\\n' !! !x *"},
+    {"expansions", "$(touch pwned) `touch pwned` ${HOME} $'\\n' !! !x *",
+     "$(touch pwned) `touch pwned` ${HOME} $'\\n' !! !x *"},
     {"quotes", "it's \"so\" \\ \\\\ '", "it's \"so\" \\ \\\\ '"},
-    {"tmux words", "#{pid} #(touch pwned) %0 ; kill-server \\;", "#{pid} #(touch pwned) %0 ; kill-server \\;"},
+    {"tmux words", "#{pid} #(touch pwned) %0 ; kill-server \\;",
+     "#{pid} #(touch pwned) %0 ; kill-server \\;"},
     {"ends in ;", "one;", "one;"},
     {"key names", "Enter", "Enter"},
     {"one letter", "x", "x"},

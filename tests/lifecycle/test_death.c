@@ -73,7 +73,8 @@ static void what_is_printed_is_read_again(void **state)
 
 	(void)state;
 	for (int i = 0; i < DEATH_RING; i++) {
-		d = death(1000 + i, i % 2 ? DEATH_SERVER_DEAD : DEATH_SESSION_GONE, i % 3 ? "exit-3" : "");
+		d = death(1000 + i, i % 2 ? DEATH_SERVER_DEAD : DEATH_SESSION_GONE,
+			  i % 3 ? "exit-3" : "");
 		d.woke_at_ms = i % 4 ? 900 + i : 0;
 		death_ring_add(&r, &d);
 	}
@@ -91,7 +92,8 @@ static void what_is_printed_is_read_again(void **state)
 
 static void bare_numbers_of_older_versions_are_read(void **state)
 {
-	struct death_ring r = parsed("[1700000000000, 1700000000001, {\"at\": 1700000000002, \"class\": \"server-dead\"}]");
+	struct death_ring r = parsed(
+	    "[1700000000000, 1700000000001, {\"at\": 1700000000002, \"class\": \"server-dead\"}]");
 
 	(void)state;
 	assert_int_equal(r.n, 3);
@@ -120,9 +122,23 @@ static void of_too_many_the_newest_are_read(void **state)
 
 static void what_is_no_ring_is_corrupt_and_leaves_the_target_alone(void **state)
 {
-	static const char *const wrong[] = {"",		 "{}",	   "[1",	  "[1.5]",		"[-1]",		      "[\"x\"]",
-					    "[{}]",	 "[null]", "[true]",	  "[{\"at\":\"1\"}]",	"[{\"at\":-5}]",      "[[1]]",
-					    "[1] trail", "[1e99]", "[{\"at\":1,\"cause\":5}]", "[{\"at\":1,\"cause\":\"0123456789012345678901234567890123\"}]"};
+	static const char *const wrong[] = {
+	    "",
+	    "{}",
+	    "[1",
+	    "[1.5]",
+	    "[-1]",
+	    "[\"x\"]",
+	    "[{}]",
+	    "[null]",
+	    "[true]",
+	    "[{\"at\":\"1\"}]",
+	    "[{\"at\":-5}]",
+	    "[[1]]",
+	    "[1] trail",
+	    "[1e99]",
+	    "[{\"at\":1,\"cause\":5}]",
+	    "[{\"at\":1,\"cause\":\"0123456789012345678901234567890123\"}]"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -146,16 +162,26 @@ static void a_kill_from_outside_is_not_held_against_the_program(void **state)
 		const char *cause;
 		bool own;
 	} rows[] = {
-	    {DEATH_SERVER_DEAD, "sigkill", false},     {DEATH_SERVER_DEAD, "unknown", false},
-	    {DEATH_SERVER_DEAD, "sigsegv", false},     {DEATH_SERVER_DEAD, "", false},
-	    {DEATH_SESSION_GONE, "sigkill", false},    {DEATH_SESSION_GONE, "sigterm", false},
-	    {DEATH_SESSION_GONE, "sighup", false},     {DEATH_SESSION_GONE, "sigint", false},
-	    {DEATH_SESSION_GONE, "oom-kill", false},   {DEATH_SESSION_GONE, "host-restart", false},
-	    {DEATH_SESSION_GONE, "kill-server", false}, {DEATH_SESSION_GONE, "sigsegv", true},
-	    {DEATH_SESSION_GONE, "sigabrt", true},     {DEATH_SESSION_GONE, "sigquit", true},
-	    {DEATH_SESSION_GONE, "sigpipe", true},     {DEATH_SESSION_GONE, "signal-40", true},
-	    {DEATH_SESSION_GONE, "exited", true},      {DEATH_SESSION_GONE, "exit-1", true},
-	    {DEATH_SESSION_GONE, "exit-255", true},    {DEATH_SESSION_GONE, "unknown", true},
+	    {DEATH_SERVER_DEAD, "sigkill", false},
+	    {DEATH_SERVER_DEAD, "unknown", false},
+	    {DEATH_SERVER_DEAD, "sigsegv", false},
+	    {DEATH_SERVER_DEAD, "", false},
+	    {DEATH_SESSION_GONE, "sigkill", false},
+	    {DEATH_SESSION_GONE, "sigterm", false},
+	    {DEATH_SESSION_GONE, "sighup", false},
+	    {DEATH_SESSION_GONE, "sigint", false},
+	    {DEATH_SESSION_GONE, "oom-kill", false},
+	    {DEATH_SESSION_GONE, "host-restart", false},
+	    {DEATH_SESSION_GONE, "kill-server", false},
+	    {DEATH_SESSION_GONE, "sigsegv", true},
+	    {DEATH_SESSION_GONE, "sigabrt", true},
+	    {DEATH_SESSION_GONE, "sigquit", true},
+	    {DEATH_SESSION_GONE, "sigpipe", true},
+	    {DEATH_SESSION_GONE, "signal-40", true},
+	    {DEATH_SESSION_GONE, "exited", true},
+	    {DEATH_SESSION_GONE, "exit-1", true},
+	    {DEATH_SESSION_GONE, "exit-255", true},
+	    {DEATH_SESSION_GONE, "unknown", true},
 	    {DEATH_SESSION_GONE, "", true},
 	};
 
@@ -172,7 +198,8 @@ static void the_window_has_borders(void **state)
 {
 	struct death_ring r = {.n = 0};
 	const int64_t now = 1000000, window = 300000;
-	const int64_t at[] = {now - window - 1, now - window, now - window + 1, now - 1, now, now + 1};
+	const int64_t at[] = {now - window - 1, now - window, now - window + 1,
+			      now - 1,          now,          now + 1};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
@@ -208,9 +235,10 @@ static void the_cause_of_a_session_comes_from_status_and_signal(void **state)
 		int status, signal;
 		const char *cause;
 	} rows[] = {
-	    {0, 0, "exited"},  {0, -1, "exited"},    {3, 0, "exit-3"},     {255, -1, "exit-255"}, {-1, 9, "sigkill"},
-	    {0, 9, "sigkill"}, {-1, 11, "sigsegv"},  {-1, 15, "sigterm"},  {-1, 1, "sighup"},     {-1, 6, "sigabrt"},
-	    {-1, 2, "sigint"}, {-1, 40, "signal-40"}, {-1, -1, "unknown"}, {-1, 0, "unknown"},
+	    {0, 0, "exited"},    {0, -1, "exited"},  {3, 0, "exit-3"},    {255, -1, "exit-255"},
+	    {-1, 9, "sigkill"},  {0, 9, "sigkill"},  {-1, 11, "sigsegv"}, {-1, 15, "sigterm"},
+	    {-1, 1, "sighup"},   {-1, 6, "sigabrt"}, {-1, 2, "sigint"},   {-1, 40, "signal-40"},
+	    {-1, -1, "unknown"}, {-1, 0, "unknown"},
 	};
 
 	(void)state;

@@ -1,4 +1,5 @@
-/* Every snapshot and every trigger (more than a million): what must hold for each, and that each comes to rest. */
+/* Every snapshot and every trigger (more than a million): what must hold for each, and that each
+ * comes to rest. */
 #include "iapeer/lifecycle/decide.h"
 
 #include <setjmp.h>
@@ -45,10 +46,12 @@ typedef bool law_fn(enum trigger t, const struct snapshot *s, enum action a);
 
 static void show(enum trigger t, const struct snapshot *s, const char *what)
 {
-	fail_msg("%s: %s session=%d ending=%d canary=%d declared=%d program=%d stopped=%d eager=%d ready=%d sending=%d queued=%d "
+	fail_msg("%s: %s session=%d ending=%d canary=%d declared=%d program=%d stopped=%d eager=%d "
+		 "ready=%d sending=%d queued=%d "
 		 "loop=%d wanted=%d foreign=%d idle=%d",
-		 what, trigger_word(t), (int)s->session, (int)s->ending, (int)s->canary, s->declared, s->program_found, s->stopped,
-		 s->new_eager, s->ready, s->sending, s->queued, s->crash_loop, s->canary_wanted, s->foreign, s->idle);
+		 what, trigger_word(t), (int)s->session, (int)s->ending, (int)s->canary,
+		 s->declared, s->program_found, s->stopped, s->new_eager, s->ready, s->sending,
+		 s->queued, s->crash_loop, s->canary_wanted, s->foreign, s->idle);
 }
 
 static void for_all(law_fn *law)
@@ -67,8 +70,8 @@ static void for_all(law_fn *law)
 
 static bool refuses(enum action a)
 {
-	return a == ACT_REFUSE_FOREIGN || a == ACT_REFUSE_UNDECLARED || a == ACT_REFUSE_PROGRAM || a == ACT_REFUSE_STOPPED || a == ACT_REFUSE_CRASH_LOOP ||
-	       a == ACT_REFUSE_UNKNOWN;
+	return a == ACT_REFUSE_FOREIGN || a == ACT_REFUSE_UNDECLARED || a == ACT_REFUSE_PROGRAM ||
+	       a == ACT_REFUSE_STOPPED || a == ACT_REFUSE_CRASH_LOOP || a == ACT_REFUSE_UNKNOWN;
 }
 
 /* Brings a session to life, or uses one. */
@@ -99,12 +102,14 @@ static bool stopped_stays_down(enum trigger t, const struct snapshot *s, enum ac
 
 static bool delivers_only_to_the_living(enum trigger t, const struct snapshot *s, enum action a)
 {
-	return a != ACT_DELIVER || (t == TRIG_MESSAGE && s->session == SESSION_LIVE && s->ready && !s->sending && s->queued);
+	return a != ACT_DELIVER || (t == TRIG_MESSAGE && s->session == SESSION_LIVE && s->ready &&
+				    !s->sending && s->queued);
 }
 
 static bool unknown_is_not_changed(enum trigger t, const struct snapshot *s, enum action a)
 {
-	return s->session != SESSION_UNKNOWN || a == (own(t) ? ACT_NONE : ACT_REFUSE_UNKNOWN) || a == ACT_REFUSE_FOREIGN;
+	return s->session != SESSION_UNKNOWN || a == (own(t) ? ACT_NONE : ACT_REFUSE_UNKNOWN) ||
+	       a == ACT_REFUSE_FOREIGN;
 }
 
 static bool loop_is_not_fed(enum trigger t, const struct snapshot *s, enum action a)
@@ -115,8 +120,9 @@ static bool loop_is_not_fed(enum trigger t, const struct snapshot *s, enum actio
 
 static bool settled_before_used(enum trigger t, const struct snapshot *s, enum action a)
 {
-	bool open = s->ending != ENDING_NONE || s->canary == MARK_DEAD || s->session == SESSION_GONE ||
-		    s->session == SESSION_PANE_DEAD || s->session == SESSION_LEFTOVER;
+	bool open = s->ending != ENDING_NONE || s->canary == MARK_DEAD ||
+		    s->session == SESSION_GONE || s->session == SESSION_PANE_DEAD ||
+		    s->session == SESSION_LEFTOVER;
 
 	(void)t;
 	return !open || (!uses(a) && a != ACT_ARM && a != ACT_PARK);
@@ -128,13 +134,15 @@ static bool starts_only_from_nothing(enum trigger t, const struct snapshot *s, e
 	return a != ACT_START || s->session == SESSION_ABSENT;
 }
 
-static bool nobody_starts_what_is_not_declared(enum trigger t, const struct snapshot *s, enum action a)
+static bool nobody_starts_what_is_not_declared(enum trigger t, const struct snapshot *s,
+					       enum action a)
 {
 	(void)t;
 	return s->declared || !uses(a);
 }
 
-static bool nobody_asks_for_a_program_that_is_not_there(enum trigger t, const struct snapshot *s, enum action a)
+static bool nobody_asks_for_a_program_that_is_not_there(enum trigger t, const struct snapshot *s,
+							enum action a)
 {
 	return a != ACT_START || s->program_found || own(t);
 }
@@ -142,42 +150,50 @@ static bool nobody_asks_for_a_program_that_is_not_there(enum trigger t, const st
 static bool stop_and_remove_only_end(enum trigger t, const struct snapshot *s, enum action a)
 {
 	(void)s;
-	return (t != TRIG_STOP && t != TRIG_REMOVE) || (!uses(a) && a != ACT_ADOPT && a != ACT_ARM && a != ACT_UNDO_ENDING);
+	return (t != TRIG_STOP && t != TRIG_REMOVE) ||
+	       (!uses(a) && a != ACT_ADOPT && a != ACT_ARM && a != ACT_UNDO_ENDING);
 }
 
-static bool a_look_neither_refuses_nor_delivers(enum trigger t, const struct snapshot *s, enum action a)
+static bool a_look_neither_refuses_nor_delivers(enum trigger t, const struct snapshot *s,
+						enum action a)
 {
 	(void)s;
 	return !own(t) || (!refuses(a) && a != ACT_DELIVER && a != ACT_READY && a != ACT_SETTLE);
 }
 
-static bool a_look_starts_only_what_a_mark_asks_for(enum trigger t, const struct snapshot *s, enum action a)
+static bool a_look_starts_only_what_a_mark_asks_for(enum trigger t, const struct snapshot *s,
+						    enum action a)
 {
 	return !own(t) || a != ACT_START || s->new_eager;
 }
 
-static bool without_work_a_message_starts_nothing(enum trigger t, const struct snapshot *s, enum action a)
+static bool without_work_a_message_starts_nothing(enum trigger t, const struct snapshot *s,
+						  enum action a)
 {
 	return t != TRIG_MESSAGE || s->queued || s->sending || s->new_eager || !uses(a);
 }
 
-static bool only_a_live_session_or_an_ending_is_ended(enum trigger t, const struct snapshot *s, enum action a)
+static bool only_a_live_session_or_an_ending_is_ended(enum trigger t, const struct snapshot *s,
+						      enum action a)
 {
 	if (a == ACT_PARK)
-		return s->session == SESSION_LIVE && (t == TRIG_STOP || s->stopped || (t == TRIG_TICK && s->idle));
+		return s->session == SESSION_LIVE &&
+		       (t == TRIG_STOP || s->stopped || (t == TRIG_TICK && s->idle));
 	return a != ACT_END || s->ending == ENDING_OPEN || s->ending == ENDING_OVERDUE ||
 	       (s->session == SESSION_LIVE && (t == TRIG_REMOVE || s->new_eager));
 }
 
 static bool nobody_is_parked_over_a_message(enum trigger t, const struct snapshot *s, enum action a)
 {
-	return a != ACT_PARK || t == TRIG_STOP || s->stopped || (!s->queued && !s->sending && s->ready);
+	return a != ACT_PARK || t == TRIG_STOP || s->stopped ||
+	       (!s->queued && !s->sending && s->ready);
 }
 
 static bool the_idle_are_parked_by_a_tick(enum trigger t, const struct snapshot *s, enum action a)
 {
-	bool quiet = s->session == SESSION_LIVE && s->ending == ENDING_NONE && s->canary == MARK_ARMED && s->ready && s->idle &&
-		     !s->queued && !s->sending && !s->new_eager && !s->foreign && s->declared;
+	bool quiet = s->session == SESSION_LIVE && s->ending == ENDING_NONE &&
+		     s->canary == MARK_ARMED && s->ready && s->idle && !s->queued && !s->sending &&
+		     !s->new_eager && !s->foreign && s->declared;
 
 	return t != TRIG_TICK || !quiet || a == ACT_PARK;
 }
@@ -185,10 +201,12 @@ static bool the_idle_are_parked_by_a_tick(enum trigger t, const struct snapshot 
 static bool armed_only_where_it_is_wanted(enum trigger t, const struct snapshot *s, enum action a)
 {
 	(void)t;
-	return a != ACT_ARM || (s->session == SESSION_LIVE && s->canary == MARK_NONE && s->canary_wanted);
+	return a != ACT_ARM ||
+	       (s->session == SESSION_LIVE && s->canary == MARK_NONE && s->canary_wanted);
 }
 
-static bool refused_in_the_order_of_the_spec(enum trigger t, const struct snapshot *s, enum action a)
+static bool refused_in_the_order_of_the_spec(enum trigger t, const struct snapshot *s,
+					     enum action a)
 {
 	if (refuses(a) && a != ACT_REFUSE_FOREIGN && s->foreign && t != TRIG_REMOVE)
 		return false;
@@ -266,7 +284,8 @@ static void names_and_words_are_different_and_fit(void **state)
 	}
 	for (int i = 0; i < ACTION_COUNT; i++)
 		for (int k = 0; k < i; k++)
-			assert_string_not_equal(action_word((enum action)i), action_word((enum action)k));
+			assert_string_not_equal(action_word((enum action)i),
+						action_word((enum action)k));
 	for (int i = 0; i < TRIG_COUNT; i++) {
 		assert_true(trigger_parse(trigger_word((enum trigger)i), &t));
 		assert_int_equal(t, i);
@@ -299,7 +318,8 @@ static bool act(struct snapshot *s, enum action a)
 	case ACT_FINISH_ENDING:
 		s->ending = ENDING_NONE;
 		if (s->session != SESSION_GONE)
-			s->session = SESSION_ABSENT; /* a program's own end leaves the session to be reaped */
+			s->session = SESSION_ABSENT; /* a program's own end leaves the session to be
+							reaped */
 		return true;
 	case ACT_UNDO_ENDING:
 		s->ending = ENDING_NONE;
@@ -364,7 +384,8 @@ static bool at_rest(enum trigger t, const struct snapshot *s, enum action last)
 		return false;
 	if (refuses(last) || own(t))
 		return true;
-	return t == TRIG_MESSAGE ? !s->queued && !s->sending : s->session == SESSION_LIVE || !s->new_eager;
+	return t == TRIG_MESSAGE ? !s->queued && !s->sending
+				 : s->session == SESSION_LIVE || !s->new_eager;
 }
 
 static void everything_comes_to_rest_within_sixteen_steps(void **state)

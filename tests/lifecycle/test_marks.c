@@ -15,7 +15,8 @@ static const struct peer_id bob = {.name = "bob", .runtime = "shell"};
 
 static void a_mark_set_twice_is_set_once_and_holds_the_first_time(void **state)
 {
-	static const char *const marks[] = {MARK_STOPPED, MARK_IDLE_REAPED, MARK_NEW_EAGER, MARK_FRESH_NEXT};
+	static const char *const marks[] = {MARK_STOPPED, MARK_IDLE_REAPED, MARK_NEW_EAGER,
+					    MARK_FRESH_NEXT};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < 4; i++) {
@@ -38,7 +39,9 @@ static void a_mark_set_twice_is_set_once_and_holds_the_first_time(void **state)
 
 static void marks_belong_to_one_identity(void **state)
 {
-	static const struct peer_id others[] = {{.name = "bob", .runtime = "claude"}, {.name = "bob2", .runtime = "shell"}, {.name = "big-bob", .runtime = "shell"}};
+	static const struct peer_id others[] = {{.name = "bob", .runtime = "claude"},
+						{.name = "bob2", .runtime = "shell"},
+						{.name = "big-bob", .runtime = "shell"}};
 	struct world *w = *state;
 
 	OK(mark_set(&w->l, &bob, MARK_STOPPED, e));
@@ -81,7 +84,12 @@ static void a_ring_that_cannot_be_read_is_not_written_over(void **state)
 static void an_exit_is_kept_as_it_was(void **state)
 {
 	struct world *w = *state;
-	struct pane_exit x = {.pane_pid = 7, .status = -1, .signal = 9, .server_pid = 6, .at_ms = 12345}, got = {.pane_pid = 99};
+	struct pane_exit x = {.pane_pid = 7,
+			      .status = -1,
+			      .signal = 9,
+			      .server_pid = 6,
+			      .at_ms = 12345},
+			 got = {.pane_pid = 99};
 
 	FAILS(ERR_NOT_FOUND, pane_exit_load(&w->l, &bob, &got, e));
 	assert_int_equal(got.pane_pid, 99);
@@ -99,7 +107,8 @@ static void an_exit_is_kept_as_it_was(void **state)
 
 static struct hook_facts facts(const char *pane)
 {
-	return (struct hook_facts){.pane = pane, .pane_pid = 4711, .server_pid = getpid(), .status = 3, .signal = -1};
+	return (struct hook_facts){
+	    .pane = pane, .pane_pid = 4711, .server_pid = getpid(), .status = 3, .signal = -1};
 }
 
 static void the_hook_writes_its_line_once(void **state)
@@ -112,7 +121,9 @@ static void the_hook_writes_its_line_once(void **state)
 
 	for (int i = 0; i < 3; i++)
 		OK(hook_pane_died(&w->l, &bob, &h, e));
-	assert_int_equal(world_lines(w, ROOT_REL(LAYOUT_EXITS_LOG), "ev=session-exit identity=shell-bob pid=4711 status=3"), 1);
+	assert_int_equal(world_lines(w, ROOT_REL(LAYOUT_EXITS_LOG),
+				     "ev=session-exit identity=shell-bob pid=4711 status=3"),
+			 1);
 	OK(pane_exit_load(&w->l, &bob, &x, e));
 	assert_int_equal(x.status, 3);
 	OK(canary_load(&w->l, "shell-bob", &s, &c, e));
@@ -136,8 +147,12 @@ static void a_signal_is_written_by_its_name(void **state)
 static void another_pane_than_the_programs_means_nothing(void **state)
 {
 	struct world *w = *state;
-	struct session s = {.id = bob, .server = {.pid = getpid(), .birth = 1}, .pane = {.pid = 4711, .birth = 1}, .pane_id = "%0",
-			    .boot_id = "x", .socket = "/x"};
+	struct session s = {.id = bob,
+			    .server = {.pid = getpid(), .birth = 1},
+			    .pane = {.pid = 4711, .birth = 1},
+			    .pane_id = "%0",
+			    .boot_id = "x",
+			    .socket = "/x"};
 	struct hook_facts h = facts("%1");
 
 	OK(session_save(&w->l, &s, e));

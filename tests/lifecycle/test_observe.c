@@ -18,7 +18,10 @@
 
 static struct observation look(struct world *w)
 {
-	struct observe_in in = {.layout = &w->l, .settings = &w->s, .record = registry_find(&w->r, w->id.name), .id = w->id};
+	struct observe_in in = {.layout = &w->l,
+				.settings = &w->s,
+				.record = registry_find(&w->r, w->id.name),
+				.id = w->id};
 	struct observation o;
 
 	OK(observe(&in, &o, e));
@@ -33,7 +36,12 @@ struct host {
 static struct host host(struct world *w)
 {
 	struct host h = {.server = scratch_process(), .pane = scratch_process()};
-	struct session s = {.id = w->id, .server = h.server, .pane = h.pane, .pane_id = "%0", .ready = true, .woke_at_ms = 5};
+	struct session s = {.id = w->id,
+			    .server = h.server,
+			    .pane = h.pane,
+			    .pane_id = "%0",
+			    .ready = true,
+			    .woke_at_ms = 5};
 	struct canary c = {.server = h.server};
 
 	OK(plat_boot_id(s.boot_id, e));
@@ -71,7 +79,8 @@ static void a_peer_that_sleeps_is_absent(void **state)
 	assert_int_equal(o.snap.ending, ENDING_NONE);
 	assert_int_equal(o.snap.canary, MARK_NONE);
 	assert_true(o.snap.declared && o.snap.program_found && o.snap.canary_wanted);
-	assert_false(o.snap.stopped || o.snap.new_eager || o.snap.ready || o.snap.sending || o.snap.queued || o.snap.crash_loop);
+	assert_false(o.snap.stopped || o.snap.new_eager || o.snap.ready || o.snap.sending ||
+		     o.snap.queued || o.snap.crash_loop);
 	assert_int_equal(observe_shown(&o), SHOWN_ASLEEP);
 }
 

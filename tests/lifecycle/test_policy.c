@@ -29,26 +29,74 @@ static const struct {
     {"run", {.by = WAKE_BY_RUN, CAN, .end = END_PARKED}, false, "folder-launch"},
     {"new", {.by = WAKE_BY_NEW, CAN, .end = END_PARKED}, false, "new"},
     {"attach, a conversation exists", {.by = WAKE_BY_ATTACH, CAN}, true, "attach"},
-    {"attach beside fresh-next (B102)", {.by = WAKE_BY_ATTACH, CAN, .fresh_next = true}, true, "attach"},
-    {"attach to an ephemeral peer (B103)", {.by = WAKE_BY_ATTACH, CAN, .ephemeral = true}, true, "attach"},
+    {"attach beside fresh-next (B102)",
+     {.by = WAKE_BY_ATTACH, CAN, .fresh_next = true},
+     true,
+     "attach"},
+    {"attach to an ephemeral peer (B103)",
+     {.by = WAKE_BY_ATTACH, CAN, .ephemeral = true},
+     true,
+     "attach"},
     {"fresh-next", {MSG, CAN, .fresh_next = true, .end = END_PARKED}, false, "soft-reload"},
-    {"fresh-next of a person's peer (B101)", {MSG, CAN, .fresh_next = true, .telegram = true, .end = END_PARKED}, false, "soft-reload"},
-    {"ephemeral", {MSG, CAN, .ephemeral = true, .end = END_PARKED, .telegram = true}, false, "ephemeral-policy"},
-    {"resume_policy never", {MSG, CAN, .resume_policy = RESUME_NEVER, .end = END_PARKED}, false, "never-policy"},
-    {"killed from outside", {MSG, CAN, .end = END_OUTSIDE, .end_cause = "sigkill"}, true, "resume-after-sigkill"},
-    {"host restart", {MSG, CAN, .end = END_OUTSIDE, .end_cause = "host-restart"}, true, "resume-after-host-restart"},
-    {"killed, nobody knows how", {MSG, CAN, .end = END_OUTSIDE, .end_cause = ""}, true, "resume-after-unknown"},
-    {"ended by itself", {MSG, CAN, .end = END_OWN, .end_cause = "exit-1"}, false, "crash-or-self-close"},
-    {"no mark but a conversation (B094)", {MSG, CAN, .end = END_NEVER}, false, "crash-or-self-close"},
+    {"fresh-next of a person's peer (B101)",
+     {MSG, CAN, .fresh_next = true, .telegram = true, .end = END_PARKED},
+     false,
+     "soft-reload"},
+    {"ephemeral",
+     {MSG, CAN, .ephemeral = true, .end = END_PARKED, .telegram = true},
+     false,
+     "ephemeral-policy"},
+    {"resume_policy never",
+     {MSG, CAN, .resume_policy = RESUME_NEVER, .end = END_PARKED},
+     false,
+     "never-policy"},
+    {"killed from outside",
+     {MSG, CAN, .end = END_OUTSIDE, .end_cause = "sigkill"},
+     true,
+     "resume-after-sigkill"},
+    {"host restart",
+     {MSG, CAN, .end = END_OUTSIDE, .end_cause = "host-restart"},
+     true,
+     "resume-after-host-restart"},
+    {"killed, nobody knows how",
+     {MSG, CAN, .end = END_OUTSIDE, .end_cause = ""},
+     true,
+     "resume-after-unknown"},
+    {"ended by itself",
+     {MSG, CAN, .end = END_OWN, .end_cause = "exit-1"},
+     false,
+     "crash-or-self-close"},
+    {"no mark but a conversation (B094)",
+     {MSG, CAN, .end = END_NEVER},
+     false,
+     "crash-or-self-close"},
     {"never was one", {MSG, .end = END_NEVER}, false, "first-wake"},
-    {"parked, a person's", {MSG, CAN, .end = END_PARKED, .telegram = true}, true, "idle-reaped-human"},
-    {"parked, always", {MSG, CAN, .end = END_PARKED, .resume_policy = RESUME_ALWAYS}, true, "idle-reaped-always"},
-    {"parked, topic known", {MSG, CAN, .end = END_PARKED, .topic_given = true, .topic_known = true}, true, "idle-reaped-resume"},
+    {"parked, a person's",
+     {MSG, CAN, .end = END_PARKED, .telegram = true},
+     true,
+     "idle-reaped-human"},
+    {"parked, always",
+     {MSG, CAN, .end = END_PARKED, .resume_policy = RESUME_ALWAYS},
+     true,
+     "idle-reaped-always"},
+    {"parked, topic known",
+     {MSG, CAN, .end = END_PARKED, .topic_given = true, .topic_known = true},
+     true,
+     "idle-reaped-resume"},
     {"parked, continue, no topic", {MSG, CAN, .end = END_PARKED}, true, "idle-reaped-resume"},
-    {"parked, another topic", {MSG, CAN, .end = END_PARKED, .topic_given = true}, false, "idle-reaped-new-topic"},
-    {"parked, topic policy, none given", {MSG, CAN, .end = END_PARKED, .resume_policy = RESUME_TOPIC}, false, "idle-reaped-no-topic"},
+    {"parked, another topic",
+     {MSG, CAN, .end = END_PARKED, .topic_given = true},
+     false,
+     "idle-reaped-new-topic"},
+    {"parked, topic policy, none given",
+     {MSG, CAN, .end = END_PARKED, .resume_policy = RESUME_TOPIC},
+     false,
+     "idle-reaped-no-topic"},
     {"nothing to resume", {MSG, .end = END_PARKED}, false, "idle-reaped-resume-no-resume"},
-    {"nothing to resume after a kill", {MSG, .end = END_OUTSIDE, .end_cause = "oom-kill"}, false, "resume-after-oom-kill-no-resume"},
+    {"nothing to resume after a kill",
+     {MSG, .end = END_OUTSIDE, .end_cause = "oom-kill"},
+     false,
+     "resume-after-oom-kill-no-resume"},
 };
 #define N_ROWS (sizeof rows / sizeof rows[0])
 
@@ -76,7 +124,8 @@ static void an_attach_without_a_conversation_is_an_error(void **state)
 
 /* ---- the whole product ---- */
 
-static const char *const causes[] = {"", "sigkill", "sigterm", "oom-kill", "kill-server", "host-restart", "unknown"};
+static const char *const causes[] = {
+    "", "sigkill", "sigterm", "oom-kill", "kill-server", "host-restart", "unknown"};
 #define N_CAUSES (sizeof causes / sizeof causes[0])
 #define N_FLAGS  7
 
@@ -108,9 +157,10 @@ static struct wake_facts combination(size_t n)
 
 static void broken(const char *what, const struct wake_facts *f, const struct wake_mode *m)
 {
-	fail_msg("%s: by=%d end=%d cause=%s policy=%d fresh_next=%d ephemeral=%d resumable=%d -> %s %s", what, (int)f->by,
-		 (int)f->end, f->end_cause, (int)f->resume_policy, f->fresh_next, f->ephemeral, f->resumable,
-		 m->resume ? "resume" : "fresh", m->cause);
+	fail_msg(
+	    "%s: by=%d end=%d cause=%s policy=%d fresh_next=%d ephemeral=%d resumable=%d -> %s %s",
+	    what, (int)f->by, (int)f->end, f->end_cause, (int)f->resume_policy, f->fresh_next,
+	    f->ephemeral, f->resumable, m->resume ? "resume" : "fresh", m->cause);
 }
 
 static void nothing_is_resumed_that_cannot_be(void **state)
@@ -138,7 +188,8 @@ static void an_attach_never_becomes_fresh_and_takes_no_fresh_next(void **state)
 		if (f.by != WAKE_BY_ATTACH)
 			continue;
 		wake_decide(&f, &m);
-		if (!m.resume || strcmp(m.cause, "attach") != 0 || m.allowed != f.resumable || m.consumes_fresh_next)
+		if (!m.resume || strcmp(m.cause, "attach") != 0 || m.allowed != f.resumable ||
+		    m.consumes_fresh_next)
 			broken("attach", &f, &m);
 	}
 }
@@ -150,8 +201,9 @@ static void only_an_attach_resumes_what_must_be_fresh(void **state)
 	(void)state;
 	for (size_t n = 0; n < product(); n++) {
 		struct wake_facts f = combination(n);
-		bool fresh = f.fresh_next || f.ephemeral || f.resume_policy == RESUME_NEVER || f.by == WAKE_BY_RUN ||
-			     f.by == WAKE_BY_NEW || f.end == END_OWN || f.end == END_NEVER;
+		bool fresh = f.fresh_next || f.ephemeral || f.resume_policy == RESUME_NEVER ||
+			     f.by == WAKE_BY_RUN || f.by == WAKE_BY_NEW || f.end == END_OWN ||
+			     f.end == END_NEVER;
 
 		if (f.by == WAKE_BY_ATTACH)
 			continue;
@@ -235,7 +287,9 @@ static void every_cause_of_the_table_is_reached_and_no_other(void **state)
 
 static void a_long_cause_keeps_its_suffix(void **state)
 {
-	struct wake_facts f = {MSG, .end = END_OUTSIDE, .end_cause = "0123456789012345678901234567890123456789012345678901234567890"};
+	struct wake_facts f = {MSG, .end = END_OUTSIDE,
+			       .end_cause =
+				   "0123456789012345678901234567890123456789012345678901234567890"};
 	struct wake_mode m;
 
 	(void)state;

@@ -32,8 +32,9 @@ static void reborn(struct world *w)
 	world_send(w, "m2", "x");
 }
 
-static const char *const traces[] = {"claude-reborn.stopped", "shell-reborn.deaths", "shell-reborn.idle-reaped",
-				     "shell-reborn.queue",    "shell-reborn.stopped", "shell-reborn.topic"};
+static const char *const traces[] = {"claude-reborn.stopped",    "shell-reborn.deaths",
+				     "shell-reborn.idle-reaped", "shell-reborn.queue",
+				     "shell-reborn.stopped",     "shell-reborn.topic"};
 #define N_TRACES (sizeof traces / sizeof traces[0])
 
 static void neighbours_are_there(const struct world *w)
@@ -57,7 +58,8 @@ static void all_gone(const struct world *w)
 	neighbours_are_there(w);
 }
 
-static int removed(struct world *w, const char *name, bool force, struct removal *out, struct err *e)
+static int removed(struct world *w, const char *name, bool force, struct removal *out,
+		   struct err *e)
 {
 	return remove_peer(&w->l, &w->s, name, force, out, e);
 }
@@ -190,7 +192,9 @@ static void drop_record(struct world *w)
 static void intend(struct world *w)
 {
 	OK(fs_mkdirs(w->l.root_fd, LAYOUT_REMOVING, e));
-	world_write(w, INTENT, "{\"format\":1,\"personality\":\"reborn\",\"identities\":[\"claude-reborn\",\"shell-reborn\"]}");
+	world_write(w, INTENT,
+		    "{\"format\":1,\"personality\":\"reborn\",\"identities\":[\"claude-reborn\","
+		    "\"shell-reborn\"]}");
 }
 
 static void finish(struct world *w, int want)

@@ -38,11 +38,12 @@ static char *dup_or_null(const char *s)
 
 void world_put(struct world *w, const struct note *n)
 {
-	AUTO(queue_item_done) struct queue_item m = {.kind = n->kind,
-						     .wait = n->wait,
-						     .force = n->force,
-						     .from_verified = true,
-						     .from_nature = NATURE_NATURAL};
+	AUTO(queue_item_done)
+	struct queue_item m = {.kind = n->kind,
+			       .wait = n->wait,
+			       .force = n->force,
+			       .from_verified = true,
+			       .from_nature = NATURE_NATURAL};
 
 	str_cut(m.id, sizeof m.id, n->id);
 	m.body = dup_or_null(n->body);

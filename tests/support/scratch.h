@@ -10,7 +10,8 @@
 struct proc_ref scratch_process(void);
 /* Kill it and reap it; the wait status. */
 int scratch_end(struct proc_ref ref, int sig);
-/* Run n children that each do work(i, arg) and then leave; wait for all. How many did not exit 0. */
+/* Run n children that each do work(i, arg) and then leave; wait for all. How many did not exit 0.
+ */
 int scratch_swarm(int n, int (*work)(int i, void *arg), void *arg);
 
 /* A terminal with a client of the peer's session attached to it. */

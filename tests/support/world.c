@@ -61,7 +61,9 @@ size_t world_size(const struct world *w, const char *rel)
 	struct fs_info info;
 	struct err e = ERR_INIT;
 
-	return fs_stat(AT_FDCWD, world_path(w, rel), &info, &e) == 0 && info.exists ? (size_t)info.size : 0;
+	return fs_stat(AT_FDCWD, world_path(w, rel), &info, &e) == 0 && info.exists
+		   ? (size_t)info.size
+		   : 0;
 }
 
 bool world_exists(const struct world *w, const char *rel)
@@ -123,10 +125,18 @@ static void link_binary(struct world *w)
 
 static void clean_environment(const struct world *w)
 {
-	static const char *const gone[] = {"IAPEER_SOCK_DIR", "IAPEER_TMUX_BIN",   "IAPEER_SHELL_BIN",
-					   "TMUX",            "TMUX_PANE",         "PEER_IDENTITY",
-					   "ENV",             "BASH_ENV",          "PROMPT_COMMAND",
-					   "IAPEER_CANARY",   "IAPEER_TEST_INPUT", "LC_CTYPE"};
+	static const char *const gone[] = {"IAPEER_SOCK_DIR",
+					   "IAPEER_TMUX_BIN",
+					   "IAPEER_SHELL_BIN",
+					   "TMUX",
+					   "TMUX_PANE",
+					   "PEER_IDENTITY",
+					   "ENV",
+					   "BASH_ENV",
+					   "PROMPT_COMMAND",
+					   "IAPEER_CANARY",
+					   "IAPEER_TEST_INPUT",
+					   "LC_CTYPE"};
 
 	for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++)
 		unsetenv(gone[i]);

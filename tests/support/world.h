@@ -1,7 +1,8 @@
-/* world.h - a private host for one test: root, HOME, peers, their messages, and every process that came of it.
+/* world.h - a private host for one test: root, HOME, peers, their messages, and every process that
+ * came of it.
  *
- * Everything is below one new folder; the tmux sockets too. world_teardown() ends each server on them by its
- * pid, then removes the folder.
+ * Everything is below one new folder; the tmux sockets too. world_teardown() ends each server on
+ * them by its pid, then removes the folder.
  */
 #pragma once
 #include <setjmp.h>

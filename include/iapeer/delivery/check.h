@@ -5,8 +5,9 @@
 #include "iapeer/registry/profile.h"
 #include "iapeer/runtime/manifest.h"
 
-/* Length, UTF-8, topic, attachments (exist, regular, readable; made absolute): ERR_USAGE with the limit. */
+/* Length, UTF-8, topic, attachments (exist, regular, readable; made absolute): ERR_USAGE with the
+ * limit. */
 int check_message(struct queue_item *m, const struct manifest *mf, struct err *e) NODISCARD;
 /* Natures the peer takes: ERR_REFUSED. A peer does not send to itself: ERR_REFUSED. */
-int check_sender(const struct sender *s, const struct peer_id *to, const struct profile *p, const struct manifest *mf, struct err *e)
-    NODISCARD;
+int check_sender(const struct sender *s, const struct peer_id *to, const struct profile *p,
+		 const struct manifest *mf, struct err *e) NODISCARD;

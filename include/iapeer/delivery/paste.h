@@ -1,17 +1,25 @@
-/* paste.h - text into a program, and the proof that it was taken: paste, see it, Enter, see it go (SPEC 7).
+/* paste.h - text into a program, and the proof that it was taken: paste, see it, Enter, see it go
+ * (SPEC 7).
  *
- * Enter is pressed only on text that is provably ours. Split in two, because the intent goes to disk in between:
- * paste_check() looks and touches nothing; paste_send() acts.
+ * Enter is pressed only on text that is provably ours. Split in two, because the intent goes to
+ * disk in between: paste_check() looks and touches nothing; paste_send() acts.
  */
 #pragma once
 #include "iapeer/delivery/paste_kind.h"
 
-/* `force`: past a draft or a busy program. Errors are tmux's or the system's; nothing was touched. */
-int paste_check(struct pane *p, const char *text, size_t len, bool force, struct paste *out, struct err *e) NODISCARD;
-/* An error means that it was cut short, and paste_settle() has to find out; what cannot be known at all is
- * PASTE_AMBIGUOUS in *out. */
-int paste_send(struct pane *p, const char *text, size_t len, struct paste *out, struct err *e) NODISCARD;
-/* After a crash: if the composer shows exactly this text, press Enter and prove it; else PASTE_AMBIGUOUS. */
-int paste_settle(struct pane *p, const char *text, size_t len, struct paste *out, struct err *e) NODISCARD;
-/* Wait for the end of the turn that began at log_offset; the answer is appended to out (a shell's output). ERR_TIMEOUT. */
-int paste_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct buf *out, struct err *e) NODISCARD;
+/* `force`: past a draft or a busy program. Errors are tmux's or the system's; nothing was touched.
+ */
+int paste_check(struct pane *p, const char *text, size_t len, bool force, struct paste *out,
+		struct err *e) NODISCARD;
+/* An error means that it was cut short, and paste_settle() has to find out; what cannot be known at
+ * all is PASTE_AMBIGUOUS in *out. */
+int paste_send(struct pane *p, const char *text, size_t len, struct paste *out,
+	       struct err *e) NODISCARD;
+/* After a crash: if the composer shows exactly this text, press Enter and prove it; else
+ * PASTE_AMBIGUOUS. */
+int paste_settle(struct pane *p, const char *text, size_t len, struct paste *out,
+		 struct err *e) NODISCARD;
+/* Wait for the end of the turn that began at log_offset; the answer is appended to out (a shell's
+ * output). ERR_TIMEOUT. */
+int paste_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct buf *out,
+	       struct err *e) NODISCARD;

@@ -1,7 +1,7 @@
 /* queue.h - a peer's messages on disk, first in, first out (SPEC 7).
  *
- * <identity>.queue/ holds one file a message, numbered in the order of acceptance. A message is safe once
- * queue_put() has returned: kill -9 of anything loses nothing from then on.
+ * <identity>.queue/ holds one file a message, numbered in the order of acceptance. A message is
+ * safe once queue_put() has returned: kill -9 of anything loses nothing from then on.
  */
 #pragma once
 #include "iapeer/delivery/envelope.h"
@@ -9,7 +9,14 @@
 
 #define MESSAGE_ID_MAX 80
 
-enum wait_rung { WAIT_DELIVERED, WAIT_ACCEPTED, WAIT_SUBMITTED, WAIT_RECORDED, WAIT_TURN, WAIT_RUNG_COUNT };
+enum wait_rung {
+	WAIT_DELIVERED,
+	WAIT_ACCEPTED,
+	WAIT_SUBMITTED,
+	WAIT_RECORDED,
+	WAIT_TURN,
+	WAIT_RUNG_COUNT
+};
 enum item_kind { ITEM_MESSAGE, ITEM_WAKE }; /* `start --now` is a wake without words */
 
 struct queue_item {
@@ -17,15 +24,16 @@ struct queue_item {
 	char id[MESSAGE_ID_MAX + 1]; /* ^[A-Za-z0-9][A-Za-z0-9._:@-]{0,79}$ */
 	struct peer_id from;
 	enum nature from_nature;
-	bool from_verified;          /* found by ancestry, or a person at the shell */
+	bool from_verified; /* found by ancestry, or a person at the shell */
 	int64_t accepted_at_ms;
-	char *topic;                 /* NULL: none given */
-	char *body;                  /* as typed; filtered only at the paste */
+	char *topic; /* NULL: none given */
+	char *body;  /* as typed; filtered only at the paste */
 	struct strv attachments;
-	enum wait_rung wait;         /* WAIT_TURN: the sender waits for the end of the turn */
-	int64_t wait_until_ms;       /* UTC: WAIT_TURN: nobody waits for the turn after this; 0: a minute */
-	bool force;                  /* `queue --force-next`: past a draft or a busy program */
-	char file[64];               /* its name in the queue; "" before queue_put */
+	enum wait_rung wait; /* WAIT_TURN: the sender waits for the end of the turn */
+	int64_t
+	    wait_until_ms; /* UTC: WAIT_TURN: nobody waits for the turn after this; 0: a minute */
+	bool force;        /* `queue --force-next`: past a draft or a busy program */
+	char file[64];     /* its name in the queue; "" before queue_put */
 };
 
 void queue_item_done(struct queue_item *m);
@@ -35,15 +43,21 @@ const char *wait_rung_word(enum wait_rung w);
 bool wait_rung_parse(const char *word, enum wait_rung *out);
 
 /* Accept: number it, write it durably. Sets m->file. */
-int queue_put(const struct layout *l, const struct peer_id *id, struct queue_item *m, struct err *e) NODISCARD;
+int queue_put(const struct layout *l, const struct peer_id *id, struct queue_item *m,
+	      struct err *e) NODISCARD;
 /* File names of the waiting items, in order. */
-int queue_files(const struct layout *l, const struct peer_id *id, struct strv *out, struct err *e) NODISCARD;
-size_t queue_depth(const struct layout *l, const struct peer_id *id); /* 0 also when it cannot be told */
-/* An item that cannot be read is moved aside (<name>.bad), logged by the caller, and ERR_CORRUPT is returned. */
-int queue_read(const struct layout *l, const struct peer_id *id, const char *file, struct queue_item *out, struct err *e)
-    NODISCARD;
-int queue_remove(const struct layout *l, const struct peer_id *id, const char *file, struct err *e) NODISCARD;
+int queue_files(const struct layout *l, const struct peer_id *id, struct strv *out,
+		struct err *e) NODISCARD;
+size_t queue_depth(const struct layout *l,
+		   const struct peer_id *id); /* 0 also when it cannot be told */
+/* An item that cannot be read is moved aside (<name>.bad), logged by the caller, and ERR_CORRUPT is
+ * returned. */
+int queue_read(const struct layout *l, const struct peer_id *id, const char *file,
+	       struct queue_item *out, struct err *e) NODISCARD;
+int queue_remove(const struct layout *l, const struct peer_id *id, const char *file,
+		 struct err *e) NODISCARD;
 /* The file of the item with that message id; ERR_NOT_FOUND. */
-int queue_find(const struct layout *l, const struct peer_id *id, const char *message_id, char out_file[static 64],
-	       struct err *e) NODISCARD;
-int queue_force(const struct layout *l, const struct peer_id *id, const char *file, struct err *e) NODISCARD;
+int queue_find(const struct layout *l, const struct peer_id *id, const char *message_id,
+	       char out_file[static 64], struct err *e) NODISCARD;
+int queue_force(const struct layout *l, const struct peer_id *id, const char *file,
+		struct err *e) NODISCARD;

@@ -1,13 +1,15 @@
-/* sender.h - who sends: the peer whose session we are in, else --from, else the person at the shell (SPEC 7). */
+/* sender.h - who sends: the peer whose session we are in, else --from, else the person at the shell
+ * (SPEC 7). */
 #pragma once
 #include "iapeer/registry/registry.h"
 
 struct sender {
-	struct peer_id id;      /* runtime "cli" for a person at a shell */
+	struct peer_id id; /* runtime "cli" for a person at a shell */
 	enum nature nature;
-	bool verified;          /* by process ancestry, or a person at the shell */
-	bool inside;            /* we run inside that peer's session */
+	bool verified; /* by process ancestry, or a person at the shell */
+	bool inside;   /* we run inside that peer's session */
 };
-/* `from`: an identity as typed, or NULL. ERR_USAGE (no valid identity), ERR_NOT_FOUND (not registered), ERR_REFUSED (it
- * contradicts the ancestry). */
-int sender_find(const struct layout *l, const struct registry *r, const char *from, struct sender *out, struct err *e) NODISCARD;
+/* `from`: an identity as typed, or NULL. ERR_USAGE (no valid identity), ERR_NOT_FOUND (not
+ * registered), ERR_REFUSED (it contradicts the ancestry). */
+int sender_find(const struct layout *l, const struct registry *r, const char *from,
+		struct sender *out, struct err *e) NODISCARD;

@@ -1,6 +1,7 @@
 /* pane.h - a live session's pane: its log, its screen, its terminal.
  *
- * Everything here waits on descriptors (the pane log's watch, the program's exit), never by sleeping.
+ * Everything here waits on descriptors (the pane log's watch, the program's exit), never by
+ * sleeping.
  */
 #pragma once
 #include "iapeer/launch/session.h"
@@ -13,16 +14,19 @@ struct pane {
 	const struct manifest *manifest;
 	const struct session *session;
 	struct tmux tmux;
-	bool trust;              /* the owner allows dialogs marked `trust` to be accepted */
-	int watch_fd;            /* of the folder of pane logs; -1: not watched yet */
-	int exit_fd;             /* of the program */
+	bool trust;   /* the owner allows dialogs marked `trust` to be accepted */
+	int watch_fd; /* of the folder of pane logs; -1: not watched yet */
+	int exit_fd;  /* of the program */
 	char log[LAYOUT_PATH];
 };
-#define PANE_INIT {.watch_fd = -1, .exit_fd = -1}
+#define PANE_INIT                                                                                  \
+	{                                                                                          \
+		.watch_fd = -1, .exit_fd = -1                                                      \
+	}
 
 /* Find tmux, heal a deleted socket (SIGUSR1), watch the log. All pointers are borrowed. */
-int pane_open(struct pane *p, const struct layout *l, const struct settings *s, const struct manifest *m,
-	      const struct session *session, struct err *e) NODISCARD;
+int pane_open(struct pane *p, const struct layout *l, const struct settings *s,
+	      const struct manifest *m, const struct session *session, struct err *e) NODISCARD;
 void pane_done(struct pane *p);
 
 /* Wait for output or the program's end, at most `ms`. False: the program has ended. */

@@ -1,7 +1,9 @@
-/* panelog.h - the bounded writer at the end of tmux's pipe-pane: standard input -> logs/lifecycle/<identity>.log (SPEC 5). */
+/* panelog.h - the bounded writer at the end of tmux's pipe-pane: standard input ->
+ * logs/lifecycle/<identity>.log (SPEC 5). */
 #pragma once
 #include "iapeer/registry/layout.h"
 
-/* Copy until end of file, rotating at max_bytes, keeping `keep` old files. Exits quietly when the disk is full: a log
- * must never stop a program. */
-int panelog_run(const struct layout *l, const struct peer_id *id, int64_t max_bytes, int keep, struct err *e) NODISCARD;
+/* Copy until end of file, rotating at max_bytes, keeping `keep` old files. Exits quietly when the
+ * disk is full: a log must never stop a program. */
+int panelog_run(const struct layout *l, const struct peer_id *id, int64_t max_bytes, int keep,
+		struct err *e) NODISCARD;

@@ -1,4 +1,5 @@
-/* session.h - <identity>.session: exists only while a session is believed to live, and proves which (SPEC 2). */
+/* session.h - <identity>.session: exists only while a session is believed to live, and proves which
+ * (SPEC 2). */
 #pragma once
 #include "iapeer/base/plat.h"
 #include "iapeer/registry/layout.h"
@@ -12,24 +13,26 @@ struct session {
 	char socket[LAYOUT_PATH];
 	char pane_id[32];
 	char pane_tty[64];
-	char mode[16];   /* fresh, resume */
+	char mode[16]; /* fresh, resume */
 	char cause[64];
-	char conversation[40]; /* the id that we chose for it; "" : the runtime has none, or tells it later */
-	char woke_for[96]; /* id of the message that woke it; "" : none */
-	int64_t log_start; /* the pane log was this long before it started */
-	bool ready;      /* the program showed that it takes input */
+	char conversation[40]; /* the id that we chose for it; "" : the runtime has none, or tells
+				  it later */
+	char woke_for[96];     /* id of the message that woke it; "" : none */
+	int64_t log_start;     /* the pane log was this long before it started */
+	bool ready;            /* the program showed that it takes input */
 };
 
 /* ERR_NOT_FOUND: none. */
-int session_load(const struct layout *l, const struct peer_id *id, struct session *out, struct err *e) NODISCARD;
+int session_load(const struct layout *l, const struct peer_id *id, struct session *out,
+		 struct err *e) NODISCARD;
 int session_save(const struct layout *l, const struct session *s, struct err *e) NODISCARD;
 int session_drop(const struct layout *l, const struct peer_id *id, struct err *e) NODISCARD;
 
 enum liveness {
-	LIVE_NO,       /* nothing runs */
-	LIVE_YES,      /* server and program run */
-	LIVE_PANE_DEAD,/* the server runs, the program does not */
-	LIVE_UNKNOWN,  /* the server is stopped (T), or cannot be looked at */
+	LIVE_NO,        /* nothing runs */
+	LIVE_YES,       /* server and program run */
+	LIVE_PANE_DEAD, /* the server runs, the program does not */
+	LIVE_UNKNOWN,   /* the server is stopped (T), or cannot be looked at */
 };
 /* By files and /proc only. */
 enum liveness session_liveness(const struct session *s);

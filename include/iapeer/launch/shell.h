@@ -1,29 +1,32 @@
-/* shell.h - what can be known of a shell in a pane without asking it: its terminal's mode, who is in the foreground, and
- * what was printed (docs/RUNTIMES.md, "shell"). */
+/* shell.h - what can be known of a shell in a pane without asking it: its terminal's mode, who is
+ * in the foreground, and what was printed (docs/RUNTIMES.md, "shell"). */
 #pragma once
 #include "iapeer/launch/pane.h"
 
 struct shell_facts {
-	bool known;      /* its terminal could be looked at */
-	bool at_prompt;  /* the shell itself is in the foreground */
-	bool canonical;  /* the terminal cuts lines (plat_canonical_max) */
-	bool echo;       /* the terminal echoes */
-	bool sleeping;   /* the shell waits for something: for input, when it is in the foreground */
+	bool known;     /* its terminal could be looked at */
+	bool at_prompt; /* the shell itself is in the foreground */
+	bool canonical; /* the terminal cuts lines (plat_canonical_max) */
+	bool echo;      /* the terminal echoes */
+	bool sleeping;  /* the shell waits for something: for input, when it is in the foreground */
 };
 void shell_look(const struct pane *p, struct shell_facts *out);
 
 /* <identity>.composer: what we last knew of its prompt. Lost with the machine without harm. */
 struct shell_memory {
-	char prompt[256];       /* the row up to the cursor when nothing was typed */
-	bool raw;               /* it edits lines itself, so a canonical terminal means that it works */
-	int64_t empty_log_size; /* the log was this long when the prompt was seen empty; -1: not known */
+	char prompt[256]; /* the row up to the cursor when nothing was typed */
+	bool raw;         /* it edits lines itself, so a canonical terminal means that it works */
+	int64_t empty_log_size; /* the log was this long when the prompt was seen empty; -1: not
+				   known */
 	int64_t entered_at_ms;  /* UTC; our last Enter */
 };
 void shell_memory_load(const struct pane *p, struct shell_memory *out); /* missing: zeroes */
 void shell_memory_save(const struct pane *p, const struct shell_memory *m);
 
-/* Wait for a prompt: output there, the shell in the foreground, reading. 0, or ERR_TIMEOUT / ERR_FAILED (ended). `from`:
- * only output behind this offset of the log counts. */
-int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t deadline_ms, struct err *e) NODISCARD;
-/* The last row of terminal output as it would show: carriage returns, erasing and cursor moves obeyed. */
+/* Wait for a prompt: output there, the shell in the foreground, reading. 0, or ERR_TIMEOUT /
+ * ERR_FAILED (ended). `from`: only output behind this offset of the log counts. */
+int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t deadline_ms,
+		      struct err *e) NODISCARD;
+/* The last row of terminal output as it would show: carriage returns, erasing and cursor moves
+ * obeyed. */
 void shell_last_row(const char *text, size_t len, struct buf *out);

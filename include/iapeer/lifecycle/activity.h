@@ -6,6 +6,8 @@
 struct activity {
 	int64_t newest_utc_ms; /* the newest of: the wake, the last delivery, the last output */
 	bool attached;         /* a client is attached: never idle */
-	bool in_turn;          /* something runs in the foreground and has printed within the last 600 s: never idle */
+	bool in_turn; /* something runs in the foreground and has printed within the last 600 s:
+			 never idle */
 };
-void activity_look(const struct layout *l, const struct session *s, enum runtime_kind kind, struct activity *out);
+void activity_look(const struct layout *l, const struct session *s, enum runtime_kind kind,
+		   struct activity *out);

@@ -1,28 +1,30 @@
 /* death.h - the ring of a peer's last deaths and what it means: pure (SPEC 6, 8).
  *
- * Deliberate ends never enter the ring. "Of its own" is a program that ended by itself; a kill from outside is not
- * held against it. */
+ * Deliberate ends never enter the ring. "Of its own" is a program that ended by itself; a kill from
+ * outside is not held against it. */
 #pragma once
+#include "iapeer/base/json.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include "iapeer/base/json.h"
 
 #define DEATH_RING 16
 
 enum death_class { DEATH_SERVER_DEAD, DEATH_SESSION_GONE };
 
 struct death_entry {
-	int64_t at_ms;          /* UTC */
+	int64_t at_ms; /* UTC */
 	enum death_class class;
-	char cause[32];         /* "" in files of 0.2.x */
-	int64_t woke_at_ms;     /* of the session that ended: the same one is not counted twice; 0 not known */
+	char cause[32];     /* "" in files of 0.2.x */
+	int64_t woke_at_ms; /* of the session that ended: the same one is not counted twice; 0 not
+			       known */
 };
 struct death_ring {
 	struct death_entry v[DEATH_RING]; /* oldest first */
 	size_t n;
 };
 
-int death_ring_parse(const char *text, size_t len, const char *what, struct death_ring *out, struct err *e) NODISCARD;
+int death_ring_parse(const char *text, size_t len, const char *what, struct death_ring *out,
+		     struct err *e) NODISCARD;
 void death_ring_print(const struct death_ring *r, struct buf *out);
 void death_ring_add(struct death_ring *r, const struct death_entry *d);
 bool death_is_own(const struct death_entry *d);

@@ -1,4 +1,5 @@
-/* marks.h - the boolean marks and small state files of an identity (SPEC 2). Boolean marks hold an ISO time. */
+/* marks.h - the boolean marks and small state files of an identity (SPEC 2). Boolean marks hold an
+ * ISO time. */
 #pragma once
 #include "iapeer/delivery/topics.h"
 #include "iapeer/lifecycle/death.h"
@@ -9,20 +10,26 @@
 #define MARK_NEW_EAGER   "new-eager"
 #define MARK_FRESH_NEXT  "fresh-next"
 
-int mark_set(const struct layout *l, const struct peer_id *id, const char *mark, struct err *e) NODISCARD;
-int mark_clear(const struct layout *l, const struct peer_id *id, const char *mark, struct err *e) NODISCARD;
+int mark_set(const struct layout *l, const struct peer_id *id, const char *mark,
+	     struct err *e) NODISCARD;
+int mark_clear(const struct layout *l, const struct peer_id *id, const char *mark,
+	       struct err *e) NODISCARD;
 bool mark_is_set(const struct layout *l, const struct peer_id *id, const char *mark);
-int deaths_load(const struct layout *l, const struct peer_id *id, struct death_ring *out, struct err *e) NODISCARD; /* missing: empty */
-int deaths_add(const struct layout *l, const struct peer_id *id, const struct death_entry *d, struct err *e) NODISCARD;
+int deaths_load(const struct layout *l, const struct peer_id *id, struct death_ring *out,
+		struct err *e) NODISCARD; /* missing: empty */
+int deaths_add(const struct layout *l, const struct peer_id *id, const struct death_entry *d,
+	       struct err *e) NODISCARD;
 int deaths_clear(const struct layout *l, const struct peer_id *id, struct err *e) NODISCARD;
 
 /* <identity>.exit, the hook's: how the pane's program ended. ERR_NOT_FOUND. */
 struct pane_exit {
 	pid_t pane_pid;
-	int status;  /* exit status; -1: killed */
-	int signal;  /* 0: none */
+	int status;       /* exit status; -1: killed */
+	int signal;       /* 0: none */
 	pid_t server_pid; /* the tmux server that told us */
 	int64_t at_ms;
 };
-int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane_exit *out, struct err *e) NODISCARD;
-int pane_exit_save(const struct layout *l, const char *identity, const struct pane_exit *x, struct err *e) NODISCARD;
+int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane_exit *out,
+		   struct err *e) NODISCARD;
+int pane_exit_save(const struct layout *l, const char *identity, const struct pane_exit *x,
+		   struct err *e) NODISCARD;

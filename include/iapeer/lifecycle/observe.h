@@ -1,4 +1,5 @@
-/* observe.h - one peer at one instant, by files and /proc only: no process is started, no lock taken. */
+/* observe.h - one peer at one instant, by files and /proc only: no process is started, no lock
+ * taken. */
 #pragma once
 #include "iapeer/canary/ledger.h"
 #include "iapeer/launch/session.h"
@@ -21,7 +22,7 @@ struct observation {
 struct observe_in {
 	const struct layout *layout;
 	const struct settings *settings;
-	const struct peer_record *record;   /* NULL: unregistered */
+	const struct peer_record *record; /* NULL: unregistered */
 	struct peer_id id;
 };
 int observe(const struct observe_in *in, struct observation *out, struct err *e) NODISCARD;

@@ -1,7 +1,7 @@
 /* policy.h - fresh or resume: the table of SPEC 6 as pure code. */
 #pragma once
-#include <stdbool.h>
 #include "iapeer/registry/profile.h"
+#include <stdbool.h>
 
 enum wake_by { WAKE_BY_MESSAGE, WAKE_BY_ATTACH, WAKE_BY_RUN, WAKE_BY_NEW, WAKE_BY_COUNT };
 
@@ -20,15 +20,16 @@ struct wake_facts {
 	bool ephemeral;
 	enum resume_policy resume_policy;
 	enum last_end end;
-	const char *end_cause;   /* "sigkill", for resume-after-...; "" when none */
-	bool ever_conversation;  /* there has been one (a shell: there has been a session) */
-	bool resumable;          /* there is one to resume now, with proof that it is ours and nobody has it open */
-	bool telegram;           /* a person's peer */
+	const char *end_cause;  /* "sigkill", for resume-after-...; "" when none */
+	bool ever_conversation; /* there has been one (a shell: there has been a session) */
+	bool resumable; /* there is one to resume now, with proof that it is ours and nobody has it
+			   open */
+	bool telegram;  /* a person's peer */
 	bool topic_given, topic_known;
 };
 
 struct wake_mode {
-	bool allowed;     /* false: attach without a conversation */
+	bool allowed; /* false: attach without a conversation */
 	bool resume;
 	char cause[64];
 	bool consumes_idle_reaped, consumes_fresh_next; /* when the session is ready */

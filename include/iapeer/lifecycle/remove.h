@@ -4,17 +4,19 @@
 #include "iapeer/registry/settings.h"
 
 struct removal {
-	bool absent;                /* there was no such peer, and no state of one */
-	char cwd[LAYOUT_PATH];      /* kept */
-	struct strv purged;         /* "claude-bob.stopped", sorted */
-	struct strv left;           /* what could not be deleted, with the reason */
-	int undelivered;            /* messages that went with it */
+	bool absent;           /* there was no such peer, and no state of one */
+	char cwd[LAYOUT_PATH]; /* kept */
+	struct strv purged;    /* "claude-bob.stopped", sorted */
+	struct strv left;      /* what could not be deleted, with the reason */
+	int undelivered;       /* messages that went with it */
 };
 void removal_done(struct removal *r);
-/* Refuses a live peer (ERR_REFUSED "is live", hint --force) unless force. Takes the peers' locks; waits 10 s. */
-int remove_peer(const struct layout *l, const struct settings *s, const char *name, bool force, struct removal *out, struct err *e)
-    NODISCARD;
+/* Refuses a live peer (ERR_REFUSED "is live", hint --force) unless force. Takes the peers' locks;
+ * waits 10 s. */
+int remove_peer(const struct layout *l, const struct settings *s, const char *name, bool force,
+		struct removal *out, struct err *e) NODISCARD;
 /* Finish removals that a crash cut short. *out_n: how many. */
 int remove_finish(const struct layout *l, int *out_n, struct err *e) NODISCARD;
-/* Before a new record: what an earlier owner of the name left goes to state/trash. *out_n: files moved. */
+/* Before a new record: what an earlier owner of the name left goes to state/trash. *out_n: files
+ * moved. */
 int trash_name(const struct layout *l, const char *name, int *out_n, struct err *e) NODISCARD;

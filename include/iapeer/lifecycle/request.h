@@ -4,9 +4,10 @@
 #include "iapeer/registry/registry.h"
 #include "iapeer/registry/settings.h"
 
-/* Told while it works, so that who waits hears at once (the worker prints it, the keeper passes it on). */
+/* Told while it works, so that who waits hears at once (the worker prints it, the keeper passes it
+ * on). */
 struct apply_events {
-	void (*ready)(void *arg);                          /* a session that was started is ready */
+	void (*ready)(void *arg); /* a session that was started is ready */
 	void (*receipt)(const char *message_id, void *arg); /* a receipt was written */
 	void *arg;
 };
@@ -17,17 +18,18 @@ struct apply_in {
 	const struct registry *registry;
 	struct peer_id id;
 	enum trigger trigger;
-	int64_t lock_deadline_ms;  /* monotonic */
-	int64_t activity_utc_ms;   /* TICK: the newest sign of life when the keeper found it idle; 0: not idle */
-	bool keep_parked;          /* STOP, REMOVE: set idle-reaped (a stop is a clean park) */
+	int64_t lock_deadline_ms; /* monotonic */
+	int64_t activity_utc_ms;  /* TICK: the newest sign of life when the keeper found it idle; 0:
+				     not idle */
+	bool keep_parked;         /* STOP, REMOVE: set idle-reaped (a stop is a clean park) */
 	struct apply_events events;
 };
 
 struct apply_outcome {
-	bool started;        /* a session was started by this call */
-	bool ended;          /* a live one was ended */
+	bool started; /* a session was started by this call */
+	bool ended;   /* a live one was ended */
 	char mode[16];
 	char cause[64];
-	char waiting[256];   /* why the queue's head waits; "" : nothing waits */
-	char rule[64];       /* the last rule that fired */
+	char waiting[256]; /* why the queue's head waits; "" : nothing waits */
+	char rule[64];     /* the last rule that fired */
 };

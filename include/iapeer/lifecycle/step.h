@@ -1,4 +1,5 @@
-/* step.h - inside of apply: one action a function. 0: go on, look again; 1: done for now; -1: failed. */
+/* step.h - inside of apply: one action a function. 0: go on, look again; 1: done for now; -1:
+ * failed. */
 #pragma once
 #include "iapeer/delivery/deliver.h"
 #include "iapeer/lifecycle/observe.h"
@@ -40,4 +41,5 @@ int step_turn(struct step *s, struct err *e) NODISCARD;
 void step_look_program(struct step *s, struct err *why);
 
 /* One line of lifecycle.log about a decision. */
-void step_journal(struct step *s, const char *ev, const char *action, const char *rule, const char *reason);
+void step_journal(struct step *s, const char *ev, const char *action, const char *rule,
+		  const char *reason);
