@@ -1,5 +1,4 @@
 /* The half of ledger.h that records a death: evidence, line, record, in that order. */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -52,7 +51,8 @@ static void signal_cause(int sig, char out[static 32])
 	}
 	snprintf(out, 32, "%s", name);
 	for (char *c = out; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c - 'A' + 'a');
 }
 
 void canary_cause(int status, char out[static 32])

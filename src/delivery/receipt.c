@@ -11,7 +11,7 @@
 
 #include "iapeer/base/banned.h"
 
-#define RECEIPT_MAX   (4U * CAP_ANSWER) /* an answer, escaped, and the rest */
+#define RECEIPT_MAX   ((size_t)4 * CAP_ANSWER) /* an answer, escaped, and the rest */
 #define REMEMBERED_MS (INT64_C(7) * 24 * 3600 * 1000)
 
 static const char *const status_words[] = {[DELIVERY_DELIVERED] = "delivered",

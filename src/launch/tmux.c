@@ -19,11 +19,10 @@
 /* Hooks and the pane log are fixed strings: the server's environment names the binary, tmux fills
  * in numbers. A run-shell that fails would keep tmux from ending the session, so it never does: if
  * the binary is gone, the keeper finds the end. */
-#define DIED_HOOK                                                                                  \
-	"run-shell '\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" pane-died "               \
-	"--pane=#{hook_pane} "                                                                     \
-	"--pid=#{pane_pid} --server=#{pid} --status=#{pane_dead_status} "                          \
-	"--signal=#{pane_dead_signal}; exit 0' ; kill-ses"
+static const char died_hook[] =
+    "run-shell '\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" pane-died --pane=#{hook_pane} "
+    "--pid=#{pane_pid} --server=#{pid} --status=#{pane_dead_status} --signal=#{pane_dead_signal}; "
+    "exit 0' ; kill-ses";
 
 int tmux_find(const char *configured, const char *path_env, char out[static LAYOUT_PATH],
 	      struct err *e)
@@ -163,7 +162,7 @@ static void start_args(const struct tmux_start *s, struct strv *a)
 	for (size_t i = 0; i < s->argv->n; i++)
 		add_arg(a, s->argv->v[i]);
 	add_all(a, (const char *const[]){";", "set-option", "-p", "remain-on-exit", "on", ";",
-					 "set-hook", "-p", "pane-died", DIED_HOOK, ";", "pipe-pane",
+					 "set-hook", "-p", "pane-died", died_hook, ";", "pipe-pane",
 					 NULL});
 	add_pipe(a, s->panelog_max_bytes, s->panelog_keep);
 }

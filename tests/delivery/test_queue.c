@@ -259,9 +259,8 @@ static void a_message_is_found_by_its_id(void **state)
 static void force_changes_nothing_but_force(void **state)
 {
 	struct world *w = *state;
-	AUTO(queue_item_done)
-	struct queue_item m = {.kind = ITEM_MESSAGE},
-			  before = {.kind = ITEM_MESSAGE};
+	AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE};
+	AUTO(queue_item_done) struct queue_item before = {.kind = ITEM_MESSAGE};
 
 	put(w, "m1", "text\nof it");
 	OK(queue_read(&w->l, &bob, "0000000001.json", &before, e));
