@@ -104,7 +104,7 @@ static int read_some(int fd, const char *path, size_t max, struct buf *b, struct
 int fs_read(int dirfd, const char *path, struct buf *b, struct err *e)
 {
 	auto_fd int fd = -1;
-	int64_t size;
+	int64_t size = 0;
 
 	if (open_file(dirfd, path, &fd, &size, e) < 0)
 		return -1;
@@ -115,7 +115,7 @@ int fs_read_at(int dirfd, const char *path, int64_t offset, size_t max, struct b
 	       struct err *e)
 {
 	auto_fd int fd = -1;
-	int64_t size;
+	int64_t size = 0;
 
 	if (open_file(dirfd, path, &fd, &size, e) < 0)
 		return -1;

@@ -140,7 +140,7 @@ static int peer_of_folder(struct ctx *c, const char *runtime, const struct peer_
 
 int verb_run(struct ctx *c, const struct parsed *p, struct err *e)
 {
-	const struct peer_record *r;
+	const struct peer_record *r = NULL;
 	struct err soft = ERR_INIT;
 	char cause[64] = "";
 	struct peer_id id;

@@ -95,7 +95,7 @@ static bool set_attr(struct envelope *v, const char *name, const char *value, un
 		put_topic(v->topic, sizeof(v->topic), value);
 	else if (strcmp(name, "from-intelligence") == 0)
 		v->from_nature = nature_parse(value);
-	else if (!str_put(fields[i].at, fields[i].size, value))
+	else if (fields[i].at && !str_put(fields[i].at, fields[i].size, value))
 		fields[i].at[0] = '\0';
 	return true;
 }

@@ -15,7 +15,7 @@
 #include "iapeer/base/banned.h"
 
 /* A cleaner of temporary files took the socket: tmux makes it again on SIGUSR1 (SPEC 5). */
-static int heal_socket(const struct session *s, struct err *e)
+int pane_heal_socket(const struct session *s, struct err *e)
 {
 	int64_t deadline = clock_mono_ms() + 1000;
 
@@ -45,7 +45,7 @@ int pane_open(struct pane *p, const struct layout *l, const struct settings *s,
 	str_cut(p->tmux.socket, sizeof p->tmux.socket, session->socket);
 	str_cut(p->tmux.pane, sizeof p->tmux.pane, session->pane_id);
 	layout_pane_log(&session->id, p->log);
-	if (launch_tmux_bin(l, s, p->tmux.bin, e) < 0 || heal_socket(session, e) < 0)
+	if (launch_tmux_bin(l, s, p->tmux.bin, e) < 0 || pane_heal_socket(session, e) < 0)
 		return -1;
 	if (plat_exit_fd(session->pane, &p->exit_fd, e) < 0 && e->code != ERR_NOT_FOUND)
 		return -1;

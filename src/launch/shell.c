@@ -126,7 +126,7 @@ static bool row_shows(struct pane *p, int64_t from, bool *out_prompt)
 }
 
 /* What has been seen of the pane so far. */
-struct wait {
+struct prompt_wait {
 	int64_t from;        /* only output behind this counts */
 	int64_t size;        /* of the log */
 	int64_t still_since; /* it has not grown since */
@@ -135,7 +135,8 @@ struct wait {
 
 /* Does it read? A raw terminal and a sleeping shell: yes, nothing more has to be waited for. Else
  * silence must do. */
-static bool reads(struct pane *p, const struct wait *w, const struct shell_facts *f, int64_t now)
+static bool reads(struct pane *p, const struct prompt_wait *w, const struct shell_facts *f,
+		  int64_t now)
 {
 	int64_t still = now - w->still_since;
 	bool prompt = false;
@@ -151,7 +152,8 @@ static bool reads(struct pane *p, const struct wait *w, const struct shell_facts
 int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t deadline_ms,
 		      struct err *e)
 {
-	struct wait w = {.from = from, .size = pane_log_size(p), .still_since = clock_mono_ms()};
+	struct prompt_wait w = {
+	    .from = from, .size = pane_log_size(p), .still_since = clock_mono_ms()};
 	struct shell_facts f;
 
 	for (;;) {

@@ -50,6 +50,21 @@ static int look_session(const struct observe_in *in, struct observation *out, st
 	return e->code == ERR_NOT_FOUND ? unrecorded(in, out, e) : -1;
 }
 
+/* No session on record and nobody on our socket, but the server that was armed there lives: its socket was deleted. A server
+ * of somebody else's (`iapeer canary ensure`) has another socket. */
+static void look_lost(const struct observe_in *in, struct observation *out)
+{
+	enum proc_state state = plat_proc_state(out->canary.server);
+	char socket[LAYOUT_PATH];
+	struct err e;
+
+	if (out->snap.session != SESSION_ABSENT || layout_socket(in->layout, &in->id, socket, &e) < 0 ||
+	    strcmp(socket, out->canary.socket) != 0)
+		return;
+	out->leftover = out->canary.server;
+	out->snap.session = state == PROC_STOPPED ? SESSION_UNKNOWN : SESSION_LEFTOVER;
+}
+
 static int look_canary(const struct observe_in *in, struct observation *out, struct err *e)
 {
 	char identity[PEER_IDENTITY_MAX + 1];
@@ -63,6 +78,8 @@ static int look_canary(const struct observe_in *in, struct observation *out, str
 	dead = canary_server_gone(&out->canary);
 	if (out->canary_state == CANARY_ARMED) {
 		out->snap.canary = dead ? MARK_DEAD : MARK_ARMED;
+		if (!dead)
+			look_lost(in, out);
 		return 0;
 	}
 	if (dead)

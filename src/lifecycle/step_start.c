@@ -234,10 +234,15 @@ int step_adopt(struct step *s, struct err *e)
 	    launch_tmux_bin(layout_of(s), s->in->settings, t.bin, e) < 0)
 		return -1;
 	str_cut(t.socket, sizeof t.socket, session.socket);
-	if (!s->has_manifest ||
-	    tmux_session_facts(&t, s->identity, clock_mono_ms() + 5000, &facts, &none) < 0)
-		return step_end_leftover(s,
-					 e); /* no session of that name in it: nothing to adopt */
+	session.server = s->seen.leftover;
+	if (!s->has_manifest || pane_heal_socket(&session, &none) < 0)
+		return step_end_leftover(s, e);
+	if (tmux_session_facts(&t, s->identity, clock_mono_ms() + 5000, &facts, &none) < 0) {
+		/* No answer is no answer: nothing is ended on it. */
+		if (none.code == ERR_TIMEOUT)
+			return err_set(e, ERR_TIMEOUT, 0, "%s", none.msg);
+		return step_end_leftover(s, e); /* no session of that name in it: nothing to adopt */
+	}
 	session.server = facts.server;
 	session.pane = facts.pane;
 	str_cut(session.pane_id, sizeof session.pane_id, facts.pane_id);

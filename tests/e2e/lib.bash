@@ -109,7 +109,16 @@ e2e_exit() {
 	exit "$status"
 }
 
+# What the keeper and its workers said on their standard error: no sanitizer, no assertion.
+no_internal_error() {
+	local root
+	for root in ${E2E_ROOTS[@]+"${E2E_ROOTS[@]}"}; do
+		! grep -s -E 'Sanitizer|runtime error:|Assertion|Abort' "$root/logs/iapeer/supervise.log" || return 1
+	done
+}
+
 e2e_end() {
+	check "no internal error in any log" no_internal_error
 	if [ "$E2E_FAILED" -gt 0 ]; then
 		show_logs
 		echo "$E2E_CHECKS checks, $E2E_FAILED failed"

@@ -335,6 +335,56 @@ static void a_server_that_no_record_tells_of_is_adopted(void **state)
 	assert_int_equal(world_receipt(w, "m1").status, DELIVERY_DELIVERED);
 }
 
+static void a_server_without_record_and_socket_is_found_by_its_canary(void **state)
+{
+	struct world *w = *state;
+	struct apply_outcome out;
+	struct session s;
+
+	NEEDS_TMUX();
+	s = live(w);
+	OK(session_drop(&w->l, &w->id, e));
+	OK(fs_unlink(AT_FDCWD, s.socket, e));
+	world_send(w, "m1", "echo found > said");
+	out = world_apply(w, TRIG_MESSAGE);
+	assert_false(out.started);
+	assert_int_equal(world_session(w).server.pid, s.server.pid);
+	assert_true(fs_exists(AT_FDCWD, s.socket));
+	EVENTUALLY(world_lines(w, "bob/said", "found") == 1);
+}
+
+static void a_server_of_somebody_elses_with_our_name_is_left_alone(void **state)
+{
+	struct world *w = *state;
+	struct canary c = {.identity = "shell-bob", .server = scratch_process()};
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	str_cut(c.socket, sizeof c.socket, "/elsewhere/their.sock");
+	OK(canary_arm(&w->l, &c, e));
+	world_apply(w, TRIG_LOOK);
+	assert_int_equal(plat_proc_state(c.server), PROC_RUNNING);
+	scratch_end(c.server, SIGKILL);
+}
+
+static void a_leftover_that_does_not_answer_is_not_ended(void **state)
+{
+	struct world *w = *state;
+	struct apply_outcome out;
+	struct session s;
+
+	NEEDS_TMUX();
+	s = live(w);
+	OK(session_drop(&w->l, &w->id, e));
+	OK(plat_signal(s.server, SIGSTOP, e));
+	EVENTUALLY(plat_proc_state(s.server) == PROC_STOPPED);
+	world_send(w, "m1", "true");
+	FAILS(ERR_TIMEOUT, world_try(w, TRIG_MESSAGE, &out, e));
+	OK(plat_signal(s.server, SIGCONT, e));
+	assert_false(world_apply(w, TRIG_MESSAGE).started);
+	assert_int_equal(world_session(w).server.pid, s.server.pid);
+}
+
 static void an_overdue_ending_of_a_living_server_is_undone(void **state)
 {
 	struct world *w = *state;
@@ -402,6 +452,9 @@ int main(void)
 	    TEST(a_hook_that_was_lost_is_made_up_for),
 	    TEST(an_unsettled_delivery_whose_session_is_gone_is_ambiguous),
 	    TEST(a_server_that_no_record_tells_of_is_adopted),
+	    TEST(a_server_without_record_and_socket_is_found_by_its_canary),
+	    TEST(a_server_of_somebody_elses_with_our_name_is_left_alone),
+	    TEST(a_leftover_that_does_not_answer_is_not_ended),
 	    TEST(an_overdue_ending_of_a_living_server_is_undone),
 	    TEST(an_ending_that_was_begun_is_finished_by_the_next_one),
 	    TEST(an_ending_whose_server_is_gone_is_a_clean_end),

@@ -28,6 +28,8 @@ struct pane {
 int pane_open(struct pane *p, const struct layout *l, const struct settings *s,
 	      const struct manifest *m, const struct session *session, struct err *e) NODISCARD;
 void pane_done(struct pane *p);
+/* A deleted socket is made again by its server. ERR_TIMEOUT: it was not. */
+int pane_heal_socket(const struct session *s, struct err *e) NODISCARD;
 
 /* Wait for output or the program's end, at most `ms`. False: the program has ended. */
 bool pane_wait(struct pane *p, int64_t ms);
