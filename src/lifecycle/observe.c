@@ -50,15 +50,16 @@ static int look_session(const struct observe_in *in, struct observation *out, st
 	return e->code == ERR_NOT_FOUND ? unrecorded(in, out, e) : -1;
 }
 
-/* No session on record and nobody on our socket, but the server that was armed there lives: its socket was deleted. A server
- * of somebody else's (`iapeer canary ensure`) has another socket. */
+/* No session on record and nobody on our socket, but the server that was armed there lives: its
+ * socket was deleted. A server of somebody else's (`iapeer canary ensure`) has another socket. */
 static void look_lost(const struct observe_in *in, struct observation *out)
 {
 	enum proc_state state = plat_proc_state(out->canary.server);
 	char socket[LAYOUT_PATH];
 	struct err e;
 
-	if (out->snap.session != SESSION_ABSENT || layout_socket(in->layout, &in->id, socket, &e) < 0 ||
+	if (out->snap.session != SESSION_ABSENT ||
+	    layout_socket(in->layout, &in->id, socket, &e) < 0 ||
 	    strcmp(socket, out->canary.socket) != 0)
 		return;
 	out->leftover = out->canary.server;

@@ -241,7 +241,8 @@ int step_adopt(struct step *s, struct err *e)
 		/* No answer is no answer: nothing is ended on it. */
 		if (none.code == ERR_TIMEOUT)
 			return err_set(e, ERR_TIMEOUT, 0, "%s", none.msg);
-		return step_end_leftover(s, e); /* no session of that name in it: nothing to adopt */
+		/* No session of that name in it: nothing to adopt. */
+		return step_end_leftover(s, e);
 	}
 	session.server = facts.server;
 	session.pane = facts.pane;

@@ -186,8 +186,8 @@ static void an_item_that_nobody_can_read_is_put_aside(void **state)
 	    "{\"format\":1,\"kind\":\"message\",\"id\":\"../x\",\"from\":\"claude-ann\"}",
 	    "{\"format\":1,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"nobody\"}",
 	    "{\"format\":1,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"claude-ann\",\"body\":7}",
-	    "{\"format\":1,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"claude-ann\","
-	    "\"attachments\":[1]}"};
+	    ("{\"format\":1,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"claude-ann\","
+	     "\"attachments\":[1]}")};
 	struct world *w = *state;
 
 	put(w, "first", "x");

@@ -87,7 +87,8 @@ static void a_lost_pipe_is_set_again_instead(void **state)
 	live(w);
 	TMUX(w, "pipe-pane", "-t", "%0");
 	assert_false(tick(w, newest(w)).ended);
-	auto_free char *piped = world_tmux(w, (const char *const[]){"display-message", "-p", "-t", "%0", "#{pane_pipe}", NULL});
+	auto_free char *piped = world_tmux(
+	    w, (const char *const[]){"display-message", "-p", "-t", "%0", "#{pane_pipe}", NULL});
 	assert_string_equal(piped, "1\n");
 	EVENTUALLY(tick(w, newest(w)).ended);
 }
