@@ -8,6 +8,7 @@
 #include "iapeer/base/journal.h"
 #include "iapeer/base/json.h"
 #include "iapeer/base/str.h"
+#include "iapeer/registry/settings.h"
 
 #include "iapeer/base/banned.h"
 
@@ -165,16 +166,20 @@ int receipt_expire(const struct layout *l, const struct peer_id *id, int64_t now
 int receipt_journal(const struct layout *l, const struct queue_item *m, const struct receipt *r,
 		    const char *to, struct err *e)
 {
-	/* Size limits of this log are settings; the deliverer has none at hand and the defaults are
-	 * what they say. */
 	struct journal j = {
 	    .dirfd = l->root_fd, .path = LAYOUT_DELIVERY_LOG, .max_bytes = 5 << 20, .keep = 5};
 	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
 	char from[PEER_IDENTITY_MAX + 1];
 	const int64_t times[] = {r->accepted_at_ms, r->pasted_at_ms, r->submitted_at_ms,
 				 r->recorded_at_ms};
+	struct settings set;
 	int64_t at = 0;
 
+	if (settings_load(l, &set, e) ==
+	    0) { /* unreadable settings are no reason to write nothing */
+		j.max_bytes = set.delivery_log_max_bytes;
+		j.keep = set.delivery_log_keep;
+	}
 	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
 		at = times[i] > at ? times[i] : at;
 	peer_identity(&m->from, from);

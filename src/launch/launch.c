@@ -140,6 +140,30 @@ static int fill_session(const struct launch_in *in, const struct tmux *t,
 	return 0;
 }
 
+/* Older than 3.2 is refused. Asked once a binary: what was asked, and of which file, is noted. */
+static int check_tmux(const struct launch_in *in, const char *bin, struct err *e)
+{
+	AUTO(buf_done) struct buf known = BUF_INIT(CAP_STATE);
+	char key[LAYOUT_PATH + 64], version[64];
+	struct fs_info info;
+	struct err none;
+
+	/* It may be a link (as on many systems): the link itself stands for what it names. */
+	if (fs_stat(AT_FDCWD, bin, &info, e) < 0)
+		return -1;
+	snprintf(key, sizeof key, "%s %lld %lld\n", bin, (long long)info.mtime_ms,
+		 (long long)info.size);
+	if (fs_read(in->layout->root_fd, LAYOUT_TMUX_CHECKED, &known, &none) == 0 &&
+	    strcmp(buf_cstr(&known), key) == 0)
+		return 0;
+	if (tmux_version(bin, clock_mono_ms() + 5000, version, sizeof version, e) < 0)
+		return -1;
+	if (fs_write_soft(in->layout->root_fd, LAYOUT_TMUX_CHECKED, key, strlen(key), 0600, &none) <
+	    0)
+		log_warn("launch", "%s", none.msg);
+	return 0;
+}
+
 int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session *out,
 		 struct err *e)
 {
@@ -160,7 +184,7 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 	if (launch_environment(in, &env, &args, e) < 0 ||
 	    manifest_program(in->manifest, in->layout, &env, program, e) < 0 ||
 	    launch_tmux_bin(in->layout, in->settings, t.bin, e) < 0 ||
-	    layout_socket(in->layout, &in->id, t.socket, e) < 0 ||
+	    check_tmux(in, t.bin, e) < 0 || layout_socket(in->layout, &in->id, t.socket, e) < 0 ||
 	    user_conf(in->layout, conf, &has_conf, e) < 0)
 		return -1;
 	peer_identity(&in->id, identity);

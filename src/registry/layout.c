@@ -54,6 +54,11 @@ void layout_queue_lock(const struct peer_id *id, char out[static LAYOUT_PATH])
 	put_identity(out, LAYOUT_LOCKS, id, ".queue");
 }
 
+void layout_trash(const char *entry, char out[static LAYOUT_PATH])
+{
+	snprintf(out, LAYOUT_PATH, "%s/%.255s", LAYOUT_TRASH, entry);
+}
+
 void layout_removing(const char *name, char out[static LAYOUT_PATH])
 {
 	assert(peer_name_valid(name));

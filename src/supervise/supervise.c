@@ -275,6 +275,7 @@ static int run(struct keeper *k, const struct supervise_opts *o, struct err *e)
 		 o->on_demand ? "on demand" : "for good");
 	tell_ready(o->ready_fd);
 	keeper_scan(k);
+	keeper_tidy(k);
 	keeper_tick_every(k, o->interval_ms ? o->interval_ms : 60000);
 	keeper_consider_leaving(k);
 	uv_run(&k->loop, UV_RUN_DEFAULT);

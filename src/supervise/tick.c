@@ -13,6 +13,7 @@
 
 #include "iapeer/base/banned.h"
 
+#define TIDY_MS 3600000
 #define JUMP_MS                                                                                    \
 	5000 /* wall clock and awake time part by more than this: a suspend, or somebody set the   \
 		clock */
@@ -152,7 +153,11 @@ void keeper_tick(struct keeper *k, struct json *outcomes)
 
 static void on_tick(uv_timer_t *t)
 {
-	keeper_tick(t->data, NULL);
+	struct keeper *k = t->data;
+
+	keeper_tick(k, NULL);
+	if (clock_mono_ms() - k->tidied_mono_ms > TIDY_MS)
+		keeper_tidy(k);
 }
 
 void keeper_tick_every(struct keeper *k, int64_t interval_ms)

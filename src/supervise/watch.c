@@ -148,8 +148,14 @@ static void look_at_ending(struct keeper *k, const struct canary *c)
 		keeper_look(k, c->identity, clock_mono_ms() + 500);
 		return;
 	}
-	if (!canary_server_gone(c))
+	if (!canary_server_gone(c)) {
+		/* Whoever wanted to end it was killed, and it lives past its deadline: watched
+		 * again. */
+		if (clock_utc_ms() > c->deadline_utc_ms &&
+		    canary_undo_ending(k->layout, c->identity, &e) < 0)
+			log_warn("watch", "identity=%s %s", c->identity, e.msg);
 		return;
+	}
 	if (canary_finish_ending(k->layout, c->identity, &e) < 0)
 		log_warn("watch", "identity=%s %s", c->identity, e.msg);
 }

@@ -45,4 +45,16 @@ check_not "and its server has ended" pid_alive "$pid"
 mv "$IAPEER_ROOT/bin/gone" "$IAPEER_ROOT/bin/iapeer"
 check_exit "when it is back, the peer wakes again" 0 iapeer send bob true --json
 check_eq "woke" true "$(json woke)"
+
+# ---- a tmux that is too old is refused, and the message waits for a better one
+must iapeer stop bob
+must iapeer supervise --stop
+must iapeer start bob
+printf '#!/bin/sh\necho tmux 3.1c\n' >old-tmux
+chmod +x old-tmux
+IAPEER_TMUX_BIN=$E2E_DIR/old-tmux check_exit "an old tmux" 8 iapeer send bob "echo late >>'$E2E_DIR/got'" --timeout 3 --json
+check_has "says which, and what is needed" "$(json reason)" "3.2 or later is needed"
+must iapeer supervise --stop
+check_exit "with a new one" 0 iapeer send bob true
+check "the one that waited has arrived" wait_for 5 grep -q late "$E2E_DIR/got"
 e2e_end

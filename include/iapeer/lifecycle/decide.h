@@ -89,7 +89,7 @@ enum action {
 
 struct decision {
 	enum action action;
-	const char *rule; /* its name: in the journal, in `explain`, in the test */
+	const char *rule; /* its name: in the journal, in `supervise --once`, in the test */
 	const char *word; /* for the journal and --json: "reaped-idle" (SPEC 8), else the action's
 			     own word */
 };

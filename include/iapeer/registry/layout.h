@@ -52,18 +52,21 @@ void layout_done(struct layout *l);
 #define LAYOUT_CONTROL_SOCKET "state/iapeer/supervise.sock"
 #define LAYOUT_KEEPER_LOCK    "state/iapeer/supervise.lock"
 #define LAYOUT_KEEPER_LOG     "logs/iapeer/supervise.log"
-#define LAYOUT_ROUTER         "state/iapeer/router.json"
-#define LAYOUT_LIFECYCLE_LOG  "logs/iapeer/lifecycle.log"
-#define LAYOUT_DELIVERY_LOG   "logs/iapeer/delivery.log"
-#define LAYOUT_EXITS_LOG      "logs/iapeer/exits.log"
-#define LAYOUT_DEATHS_DIR     "logs/iapeer/server-deaths"
-#define LAYOUT_PANE_LOGS      "logs/lifecycle"
+#define LAYOUT_TMUX_CHECKED   "state/iapeer/tmux" /* the tmux binary that was last found new enough \
+						   */
+#define LAYOUT_ROUTER        "state/iapeer/router.json"
+#define LAYOUT_LIFECYCLE_LOG "logs/iapeer/lifecycle.log"
+#define LAYOUT_DELIVERY_LOG  "logs/iapeer/delivery.log"
+#define LAYOUT_EXITS_LOG     "logs/iapeer/exits.log"
+#define LAYOUT_DEATHS_DIR    "logs/iapeer/server-deaths"
+#define LAYOUT_PANE_LOGS     "logs/lifecycle"
 
 void layout_state(const struct peer_id *id, const char *what,
 		  char out[static LAYOUT_PATH]); /* state/lifecycle/<identity>.<what> */
 void layout_lock(const struct peer_id *id, char out[static LAYOUT_PATH]); /* .../locks/<identity> */
 void layout_queue_lock(const struct peer_id *id,
-		       char out[static LAYOUT_PATH]); /* .../locks/<identity>.queue */
+		       char out[static LAYOUT_PATH]);               /* .../locks/<identity>.queue */
+void layout_trash(const char *entry, char out[static LAYOUT_PATH]); /* state/trash/<entry> */
 void layout_removing(const char *name, char out[static LAYOUT_PATH]);
 void layout_pane_log(const struct peer_id *id,
 		     char out[static LAYOUT_PATH]); /* logs/lifecycle/<identity>.log */

@@ -90,6 +90,7 @@ struct keeper {
 	uv_pipe_t listener;
 	uv_signal_t sigchld, sigterm, sigint, sighup;
 	uv_timer_t work_timer, death_timer, idle_timer, rescan_timer, leave_timer, tick_timer;
+	int64_t tidied_mono_ms; /* when keeper_tidy() last ran */
 	int64_t tick_mono_ms,
 	    tick_utc_ms; /* of the last tick: a jump of the clock between two shows */
 	uv_fs_event_t state_events, log_events;
@@ -131,6 +132,9 @@ void keeper_want(struct keeper *k, const char *identity, enum trigger t, bool bo
 		 int64_t not_before_ms);
 void keeper_run_work(struct keeper *k);
 void keeper_end_workers(struct keeper *k);
+
+/* tidy.c */
+void keeper_tidy(struct keeper *k); /* forget what is remembered for 7 days only: receipts, trash */
 
 /* tick.c */
 void keeper_tick_every(struct keeper *k, int64_t interval_ms);
