@@ -301,7 +301,7 @@ static void a_folder_of_sockets_must_be_absolute_and_ours_alone(void **state)
 
 static struct layout with_socks(size_t len)
 {
-	struct layout l = {.root_fd = -1, .root = "/root"};
+	struct layout l = {.root_fd = -1, .root = "/r"};
 
 	memset(l.socks, 's', len);
 	l.socks[0] = '/';
@@ -384,7 +384,7 @@ static void the_control_socket_lies_below_the_root_or_has_a_short_name(void **st
 
 	(void)state;
 	assert_int_equal(layout_control_socket(&l, out, &e), 0);
-	assert_string_equal(out, "/root/state/iapeer/supervise.sock");
+	assert_string_equal(out, "/r/state/iapeer/supervise.sock");
 	memset(l.root + 1, 'r', 200);
 	l.root[201] = '\0';
 	assert_int_equal(layout_control_socket(&l, out, &e), 0);
@@ -395,7 +395,7 @@ static void the_control_socket_lies_below_the_root_or_has_a_short_name(void **st
 
 static void paths_of_a_peer_hold_its_identity(void **state)
 {
-	struct layout l = {.root_fd = -1, .root = "/root"};
+	struct layout l = {.root_fd = -1, .root = "/r"};
 	struct err e = ERR_INIT;
 	char out[LAYOUT_PATH];
 	struct peer_id id;
@@ -413,13 +413,13 @@ static void paths_of_a_peer_hold_its_identity(void **state)
 	layout_removing("big-bob", out);
 	assert_string_equal(out, "state/iapeer/removing/big-bob");
 	layout_peer_home(&l, "big-bob", out);
-	assert_string_equal(out, "/root/peers/big-bob");
+	assert_string_equal(out, "/r/peers/big-bob");
 	layout_runtime_manifest("claude", out);
 	assert_string_equal(out, "runtimes/claude/runtime.json");
 	layout_launch_env("claude", out);
 	assert_string_equal(out, ".iapeer/runtimes/claude/launch.env");
 	assert_int_equal(layout_abs(&l, LAYOUT_BINARY, out, &e), 0);
-	assert_string_equal(out, "/root/bin/iapeer");
+	assert_string_equal(out, "/r/bin/iapeer");
 }
 
 static void a_state_file_tells_whose_it_is_and_what(void **state)
