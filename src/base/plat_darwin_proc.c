@@ -208,3 +208,13 @@ void plat_evidence(pid_t pid, struct buf *out)
 	buf_str(out, "kernel: missing (macOS: log show --predicate 'eventMessage CONTAINS "
 		     "\"memorystatus\"')\n");
 }
+
+int64_t plat_proc_rss(pid_t pid)
+{
+	struct proc_info info;
+	struct err e;
+
+	if (plat_proc_info(pid, &info, &e) < 0 || info.state == PROC_GONE)
+		return -1;
+	return info.rss_bytes;
+}

@@ -31,6 +31,9 @@ static ssize_t slurp(const char *path, char *out, size_t size)
 		if (got <= 0)
 			break;
 		n += (size_t)got;
+		if (n < size / 2)
+			break; /* the kernel gives such a file at once; a second read would only
+				  make it again */
 	}
 	out[n] = '\0';
 	return (ssize_t)n;
@@ -109,6 +112,17 @@ int plat_proc_info(pid_t pid, struct proc_info *out, struct err *e)
 	if (!parse_stat(text, out))
 		return err_set(e, ERR_FAILED, 0, "read %s: not understood", path);
 	return 0;
+}
+
+int64_t plat_proc_rss(pid_t pid)
+{
+	char path[64], text[128], *end;
+
+	snprintf(path, sizeof path, "/proc/%ld/statm", (long)pid);
+	if (slurp(path, text, sizeof text) <= 0)
+		return -1;
+	(void)strtoll(text, &end, 10); /* the size; the second number is what is resident */
+	return strtoll(end, NULL, 10) * sysconf(_SC_PAGESIZE);
 }
 
 static void close_dir(DIR **d)

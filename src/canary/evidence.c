@@ -14,31 +14,24 @@
 
 struct row {
 	pid_t pid;
-	struct proc_info info;
+	int64_t rss;
 };
 
-static int by_rss(const void *a, const void *b)
+/* Keep the largest, the largest first; a table of 25 needs no heap. */
+static void offer(struct row *top, size_t *n, struct row r)
 {
-	const struct row *x = a, *y = b;
+	size_t i = *n < TOP_PROCESSES ? (*n)++ : TOP_PROCESSES - 1;
 
-	return (x->info.rss_bytes < y->info.rss_bytes) - (x->info.rss_bytes > y->info.rss_bytes);
-}
-
-/* Keep the largest, smallest last; a table of 25 needs no heap. */
-static void offer(struct row *top, size_t *n, const struct row *r)
-{
-	if (*n < TOP_PROCESSES)
-		top[(*n)++] = *r;
-	else if (top[TOP_PROCESSES - 1].info.rss_bytes < r->info.rss_bytes)
-		top[TOP_PROCESSES - 1] = *r;
-	else
+	if (*n == TOP_PROCESSES && i == TOP_PROCESSES - 1 && top[i].pid && top[i].rss >= r.rss)
 		return;
-	qsort(top, *n, sizeof *top, by_rss);
+	for (; i > 0 && top[i - 1].rss < r.rss; i--)
+		top[i] = top[i - 1];
+	top[i] = r;
 }
 
 static void add_processes(struct buf *out)
 {
-	struct row top[TOP_PROCESSES], r;
+	struct row top[TOP_PROCESSES] = {{.pid = 0}};
 	size_t n_pids = 0, n = 0;
 	pid_t *pids = NULL;
 	struct err e;
@@ -48,17 +41,21 @@ static void add_processes(struct buf *out)
 		return;
 	}
 	for (size_t i = 0; i < n_pids; i++) {
-		r.pid = pids[i];
-		if (plat_proc_info(pids[i], &r.info, &e) == 0 && r.info.rss_bytes > 0)
-			offer(top, &n, &r);
+		struct row r = {.pid = pids[i], .rss = plat_proc_rss(pids[i])};
+
+		if (r.rss > 0)
+			offer(top, &n, r);
 	}
 	free(pids);
 	buf_fmt(out, "processes: %zu, the largest:\n", n_pids);
 	for (size_t i = 0; i < n; i++) {
-		buf_fmt(out, "  %9lld KiB  pid %-8ld ", (long long)(top[i].info.rss_bytes / 1024),
+		struct proc_info info;
+
+		if (plat_proc_info(top[i].pid, &info, &e) < 0)
+			continue;
+		buf_fmt(out, "  %9lld KiB  pid %-8ld ", (long long)(top[i].rss / 1024),
 			(long)top[i].pid);
-		str_shown(out, top[i].info.name, strnlen(top[i].info.name, sizeof top[i].info.name),
-			  false);
+		str_shown(out, info.name, strnlen(info.name, sizeof info.name), false);
 		buf_chr(out, '\n');
 	}
 }

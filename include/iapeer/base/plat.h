@@ -31,6 +31,9 @@ struct proc_info {
 
 /* PROC_GONE is an answer, not a failure: *out is filled whenever 0 is returned. */
 int plat_proc_info(pid_t pid, struct proc_info *out, struct err *e) NODISCARD;
+/* Its resident memory, cheaper than plat_proc_info() for a look at all of them; -1: gone, or not
+ * told. */
+int64_t plat_proc_rss(pid_t pid);
 /* Is that very process there and not a zombie? PROC_UNKNOWN where the system will not say. */
 enum proc_state plat_proc_state(struct proc_ref ref);
 int plat_proc_ref(pid_t pid, struct proc_ref *out,
