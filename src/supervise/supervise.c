@@ -30,7 +30,8 @@
 
 #define LINGER_MS    2000
 #define WORKERS_MAX  16
-#define LEAVE_MS     500 /* for the last answers to be written */
+#define LEAVE_MS     500 /* for workers to finish; who waits for an answer asks the next keeper */
+#define ANSWER_MS    20  /* for the last answer to be written */
 #define TAKE_LOCK_MS 15000
 
 /* ---- what is there to do ---- */
@@ -179,7 +180,7 @@ void keeper_leave(struct keeper *k)
 	if (k->leaving)
 		return;
 	k->leaving = true;
-	uv_timer_start(&k->leave_timer, on_leave, k->conns || k->workers ? LEAVE_MS : 0, 0);
+	uv_timer_start(&k->leave_timer, on_leave, k->workers ? LEAVE_MS : ANSWER_MS, 0);
 }
 
 static void on_signal(uv_signal_t *h, int sig)
