@@ -52,8 +52,9 @@ void layout_done(struct layout *l);
 #define LAYOUT_CONTROL_SOCKET "state/iapeer/supervise.sock"
 #define LAYOUT_KEEPER_LOCK    "state/iapeer/supervise.lock"
 #define LAYOUT_KEEPER_LOG     "logs/iapeer/supervise.log"
-#define LAYOUT_TMUX_CHECKED   "state/iapeer/tmux" /* the tmux binary that was last found new enough \
-						   */
+#define LAYOUT_TMUX_CHECKED                                                                        \
+	"state/iapeer/tmux" /* the tmux binary that was last found new enough                      \
+			     */
 #define LAYOUT_ROUTER        "state/iapeer/router.json"
 #define LAYOUT_LIFECYCLE_LOG "logs/iapeer/lifecycle.log"
 #define LAYOUT_DELIVERY_LOG  "logs/iapeer/delivery.log"
