@@ -1,8 +1,10 @@
 #include "iapeer/lifecycle/hook.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
 #include "iapeer/base/journal.h"
 #include "iapeer/base/proc.h"
 #include "iapeer/base/str.h"
@@ -12,7 +14,27 @@
 
 #include "iapeer/base/banned.h"
 
+#define TAIL          8192
 #define END_WITHIN_MS 5000 /* tmux ends the session right after the hook */
+
+/* Was this very end journalled by one who was killed before he could note it in <identity>.exit? It
+ * stands among the last lines. */
+static bool journalled(const struct layout *l, const char *identity, pid_t pane_pid)
+{
+	AUTO(buf_done) struct buf tail = BUF_INIT(TAIL + 1);
+	char want[160];
+	struct err e;
+	size_t n;
+
+	n = (size_t)snprintf(want, sizeof want, " ev=session-exit identity=%s pid=%ld", identity,
+			     (long)pane_pid);
+	if (pane_pid <= 0 || fs_read_at(l->root_fd, LAYOUT_EXITS_LOG, -TAIL, TAIL, &tail, &e) < 0)
+		return false;
+	for (const char *at = strstr(buf_cstr(&tail), want); at; at = strstr(at + 1, want))
+		if (at[n] == ' ' || at[n] == '\n')
+			return true;
+	return false;
+}
 
 static int journal_exit(const struct layout *l, const char *identity, const struct hook_facts *h,
 			int64_t now, struct err *e)
@@ -54,7 +76,9 @@ int hook_record(const struct layout *l, const struct peer_id *id, const struct h
 			       .server_pid = server.pid,
 			       .at_ms = now};
 	/* The ending first: from here on the server's end is no death, whatever happens to us. */
-	if (canary_note_ending(l, &c, e) < 0 || journal_exit(l, c.identity, h, now, e) < 0)
+	if (canary_note_ending(l, &c, e) < 0)
+		return -1;
+	if (!journalled(l, c.identity, h->pane_pid) && journal_exit(l, c.identity, h, now, e) < 0)
 		return -1;
 	return pane_exit_save(l, c.identity, &x, e);
 }

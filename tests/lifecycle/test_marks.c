@@ -10,6 +10,7 @@
 #include "iapeer/lifecycle/hook.h"
 
 #include "iapeer/base/banned.h"
+#include "iapeer/base/fs.h"
 
 static const struct peer_id bob = {.name = "bob", .runtime = "shell"};
 
@@ -132,6 +133,23 @@ static void the_hook_writes_its_line_once(void **state)
 	assert_int_equal(c.server.pid, getpid());
 }
 
+static void a_hook_killed_between_its_line_and_its_file_writes_no_second_line(void **state)
+{
+	struct world *w = *state;
+	struct hook_facts h = facts("%0"), other = facts("%0");
+	char path[LAYOUT_PATH];
+
+	OK(hook_pane_died(&w->l, &bob, &h, e));
+	layout_state(&bob, "exit", path);
+	OK(fs_unlink(w->l.root_fd, path, e));
+	OK(hook_pane_died(&w->l, &bob, &h, e));
+	assert_int_equal(world_lines(w, ROOT_REL(LAYOUT_EXITS_LOG), "ev=session-exit"), 1);
+	assert_true(fs_exists(w->l.root_fd, path));
+	other.pane_pid = 471; /* a pid that begins like the other one is another's end */
+	OK(hook_pane_died(&w->l, &bob, &other, e));
+	assert_int_equal(world_lines(w, ROOT_REL(LAYOUT_EXITS_LOG), "ev=session-exit"), 2);
+}
+
 static void a_signal_is_written_by_its_name(void **state)
 {
 	struct world *w = *state;
@@ -176,6 +194,7 @@ int main(void)
 	    TEST(a_ring_that_cannot_be_read_is_not_written_over),
 	    TEST(an_exit_is_kept_as_it_was),
 	    TEST(the_hook_writes_its_line_once),
+	    TEST(a_hook_killed_between_its_line_and_its_file_writes_no_second_line),
 	    TEST(a_signal_is_written_by_its_name),
 	    TEST(another_pane_than_the_programs_means_nothing),
 	};
