@@ -206,7 +206,9 @@ env -u IAPEER_ROOT tmux -S "$sock" -f /dev/null new-session -d 'sleep 600'
 must iapeer doctor --fix
 check_has "a server that is not proven ours is said" "$out" "not proven to be of this root"
 check "and left alone" tmux -S "$sock" has-session
+foreign=$(tmux -S "$sock" display-message -p '#{pid}')
 tmux -S "$sock" kill-server
+wait_for 5 not pid_alive "$foreign" # a new one must not find it on its way out
 # The same with our root in its environment: a start that was killed half way.
 tmux -S "$sock" -f /dev/null new-session -d 'sleep 600'
 check_exit "one that says it is ours" 0 iapeer doctor --fix
