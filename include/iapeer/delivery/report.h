@@ -1,0 +1,63 @@
+/* report.h - what a peer's program says of itself: <identity>.reports (SPEC 12).
+ *
+ * One JSON object a line, appended by one write(2) (O_APPEND): by hooks (`iapeer event`), by a
+ * worker that reads the screen, by a verb that presses a key. Nobody needs a lock to append. A line
+ * that is cut or is no report is passed over. Whoever starts a session calls report_begin() under
+ * the peer's lock: a file longer than 1 MiB becomes <identity>.reports.1 and a new one is begun.
+ * Readers find their place by a byte offset that they took before; a file that is shorter than that
+ * is read from its start.
+ */
+#pragma once
+#include "iapeer/delivery/queue.h"
+
+#define REPORT_TEXT_MAX                                                                            \
+	(64 * 1024) /* of an answer; what is longer is cut at a character, "cut":true */
+
+enum report_kind {
+	REPORT_READY,  /* it takes input */
+	REPORT_TAKEN,  /* it took a prompt: `ids` are the messages in it (none: a person's) */
+	REPORT_TOOL,   /* it begins or ends the use of a tool (detail: its name) */
+	REPORT_ASKS,   /* it waits for a person: a permission, a question (detail) */
+	REPORT_TURN,   /* a turn has ended; text: its last message */
+	REPORT_FAILED, /* a turn failed for good; detail: auth, quota, overload or other; text: how
+			*/
+	REPORT_INTERRUPTED, /* its turn was interrupted */
+	REPORT_BLOCKED,     /* a dialog at boot that we do not answer (detail: its name) */
+	REPORT_LEFT,        /* the program says that it ends */
+	REPORT_KIND_COUNT
+};
+/* Who says so. */
+enum report_source {
+	REPORT_BY_HOOK,
+	REPORT_BY_SCREEN,
+	REPORT_BY_FILE,
+	REPORT_BY_VERB,
+	REPORT_SOURCE_COUNT
+};
+
+struct report {
+	enum report_kind kind;
+	enum report_source source;
+	int64_t at_ms;                /* UTC */
+	char conversation[80];        /* the program's id of its conversation; "": not said */
+	char transcript[LAYOUT_PATH]; /* its conversation's file; "": not said */
+	struct strv ids;              /* message ids found in what it took */
+	char detail[160];
+	char *text; /* NULL: none */
+};
+
+void report_done(struct report *r);
+const char *report_kind_word(enum report_kind k); /* ready, taken, tool, asks, turn, failed, ... */
+bool report_kind_parse(const char *word, enum report_kind *out);
+
+/* Append it: one write, not fsynced (a proof that is lost with the host is looked up again in the
+ * conversation's file). */
+int report_add(const struct layout *l, const struct peer_id *id, const struct report *r,
+	       struct err *e) NODISCARD;
+/* Length of the file now: the place from which report_each() reads what comes later. */
+int64_t report_size(const struct layout *l, const struct peer_id *id);
+/* Whole lines from `offset` on, oldest first; fn returns false to stop. Returns by *next the offset
+ * behind the last whole line that was given to fn. A missing file is an empty one. */
+int report_each(const struct layout *l, const struct peer_id *id, int64_t offset, int64_t *next,
+		bool (*fn)(const struct report *r, void *arg), void *arg, struct err *e) NODISCARD;
+int report_begin(const struct layout *l, const struct peer_id *id, struct err *e) NODISCARD;
