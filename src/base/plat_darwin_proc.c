@@ -91,6 +91,35 @@ int plat_pids(pid_t **out, size_t *out_n, struct err *e)
 	return 0;
 }
 
+/* The kernel's copy: the number of words, the program's path, some NULs, the words, the
+ * environment.
+ */
+bool plat_proc_words(pid_t pid, struct buf *args, struct buf *env)
+{
+	int name[] = {CTL_KERN, KERN_PROCARGS2, pid}, n_words = 0;
+	size_t len = CAP_STATE, at = sizeof(n_words);
+	auto_free char *text = xmalloc(len);
+
+	if (sysctl(name, sizeof(name) / sizeof(name[0]), text, &len, NULL, 0) < 0 ||
+	    len <= sizeof(n_words))
+		return false;
+	memcpy(&n_words, text, sizeof(n_words));
+	at += strnlen(text + at, len - at);
+	while (at < len && text[at] == '\0')
+		at++;
+	for (; at < len; at++) {
+		size_t n = strnlen(text + at, len - at);
+
+		if (n == 0 && n_words <= 0)
+			break; /* behind the environment */
+		buf_add(n_words > 0 ? args : env, text + at, n);
+		buf_add(n_words > 0 ? args : env, "", 1);
+		n_words--;
+		at += n;
+	}
+	return !args->failed && !env->failed;
+}
+
 int plat_boot_id(char out[static 64], struct err *e)
 {
 	size_t len = 64;

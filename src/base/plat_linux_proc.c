@@ -125,6 +125,25 @@ int64_t plat_proc_rss(pid_t pid)
 	return strtoll(end, NULL, 10) * sysconf(_SC_PAGESIZE);
 }
 
+static bool add_nul_words(pid_t pid, const char *what, struct buf *out)
+{
+	char path[64], part[4096];
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, what);
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	while ((n = read(fd, part, sizeof part)) > 0 && !out->failed)
+		buf_add(out, part, (size_t)n);
+	return n == 0 && !out->failed;
+}
+
+bool plat_proc_words(pid_t pid, struct buf *args, struct buf *env)
+{
+	return add_nul_words(pid, "cmdline", args) && add_nul_words(pid, "environ", env);
+}
+
 static void close_dir(DIR **d)
 {
 	if (*d)

@@ -231,9 +231,9 @@ int canary_finish_ending(const struct layout *l, const char *identity, struct er
 {
 	/* The armed record first: if we are killed in between, an ending is left, never an armed
 	 * record. */
-	if (drop(l, identity, "canary", e) < 0)
+	if (drop(l, identity, "canary", e) < 0 || drop(l, identity, "ending", e) < 0)
 		return -1;
-	return drop(l, identity, "ending", e);
+	return drop(l, identity, "witness", e); /* of a server that is no concern any more */
 }
 
 int canary_undo_ending(const struct layout *l, const char *identity, struct err *e)

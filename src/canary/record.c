@@ -16,6 +16,7 @@
 #include "iapeer/base/str.h"
 #include "iapeer/canary/evidence.h"
 #include "iapeer/canary/ledger.h"
+#include "iapeer/canary/witness.h"
 
 #include "iapeer/base/banned.h"
 
@@ -84,8 +85,22 @@ static void find_cause(struct death *d)
 	}
 }
 
+/* Was it asked to end? A signal is nobody's request, and an orderly end with a witness is no mere
+ * exit. */
+static bool find_witness(const struct layout *l, struct death *d, struct witness *out)
+{
+	bool orderly = d->observed && WIFEXITED(d->status);
+
+	if (strcmp(d->cause, "host-restart") == 0 || (d->observed && !orderly) ||
+	    !witness_load(l, d->canary.identity, d->canary.server, out))
+		return false;
+	if (orderly && WEXITSTATUS(d->status) == 0)
+		snprintf(d->cause, sizeof d->cause, "kill-server");
+	return true;
+}
+
 /* The fields that the line and the first line of the evidence share. */
-static void facts(struct logfmt *f, const struct death *d, size_t burst)
+static void facts(struct logfmt *f, const struct death *d, const struct witness *w, size_t burst)
 {
 	const char *name =
 	    d->observed && WIFSIGNALED(d->status) ? proc_signal_name(WTERMSIG(d->status)) : NULL;
@@ -102,6 +117,8 @@ static void facts(struct logfmt *f, const struct death *d, size_t burst)
 		else
 			logfmt_i64(f, "signal", WTERMSIG(d->status));
 	}
+	logfmt_str(f, "command", w->command);
+	logfmt_str(f, "asker", w->asker);
 	if (d->late)
 		logfmt_raw(f, "late", "true");
 	if (burst > 1)
@@ -129,6 +146,7 @@ struct recording {
 	struct death *d;
 	struct log_place at;
 	struct logfmt head;        /* the facts, as the line has them */
+	struct witness witness;    /* its command is empty when there is none */
 	const struct buf *machine; /* evidence gathered once for all that died together */
 	bool durable;              /* the last of a burst: its fsync is everybody's */
 };
@@ -146,6 +164,12 @@ static int publish(const struct recording *r, bool *out_created, struct err *e)
 	swap_first_two(buf_cstr(&r->head.b), r->head.b.len, &text);
 	buf_chr(&text, '\n');
 	buf_fmt(&text, "socket: %s\n", d->canary.socket);
+	if (r->witness.command[0])
+		buf_fmt(&text, "witness: %s asked by %s, pids %s\n", r->witness.command,
+			r->witness.asker[0] ? r->witness.asker : "nobody seen",
+			r->witness.pids[0] ? r->witness.pids : "none");
+	else
+		buf_str(&text, "witness: none\n");
 	buf_add(&text, buf_cstr(r->machine), r->machine->len);
 	evidence_pane(r->l, d->canary.identity, &text);
 	if (text.failed)
@@ -234,8 +258,10 @@ static int record_one(struct recording *r, size_t burst, struct err *e)
 	log_place(r->l, &d->canary, &r->at);
 	death_id(&d->canary, d->id, sizeof d->id);
 	find_cause(d);
+	if (!find_witness(r->l, d, &r->witness))
+		r->witness.command[0] = '\0';
 	logfmt_init(&r->head, clock_utc_ms());
-	facts(&r->head, d, burst);
+	facts(&r->head, d, &r->witness, burst);
 	if (fs_mkdirs(r->at.dirfd, r->at.deaths, e) < 0 || publish(r, &created, e) < 0)
 		return -1;
 	if (!created) {

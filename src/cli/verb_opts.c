@@ -104,6 +104,7 @@ const struct opt hook_opts[] = {
     {.name = "pane", .value = "<pane>", .help = "of which it speaks"},
     {.name = "pid", .value = "<pid>", .help = "of its program"},
     {.name = "server", .value = "<pid>", .help = "of its tmux server"},
+    {.name = "command", .value = "<word>", .help = "that was asked for"},
     {.name = "status", .value = "<n>", .help = "exit status"},
     {.name = "signal", .value = "<n>", .help = "that killed it"},
     {.name = NULL},

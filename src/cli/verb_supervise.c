@@ -3,9 +3,11 @@
 #include "iapeer/cli/verb_runs.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "iapeer/base/clock.h"
 #include "iapeer/base/str.h"
+#include "iapeer/canary/witness.h"
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/service_files.h"
@@ -131,6 +133,24 @@ static int known(const struct parsed *p, const char *name)
 	return value && str_i64(value, 0, INT32_MAX, &n) ? (int)n : -1;
 }
 
+/* tmux waits for the answer, and the one who asked waits for tmux: past this we are killed. */
+#define WITNESS_SECONDS 1
+
+static int witness(struct ctx *c, const struct parsed *p, const struct peer_id *id, struct err *e)
+{
+	const char *command = opt_value(p, "command");
+	char identity[PEER_IDENTITY_MAX + 1];
+	struct proc_ref server;
+
+	alarm(WITNESS_SECONDS);
+	peer_identity(id, identity);
+	if (plat_proc_ref(known(p, "server"), &server, e) < 0)
+		return -1;
+	if (strcmp(p->args[1], "kill-over") == 0)
+		return witness_over(&c->layout, identity, server, e);
+	return witness_note(&c->layout, identity, server, command ? command : "kill-server", e);
+}
+
 int verb_hook(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	const char *pane = opt_value(p, "pane");
@@ -143,6 +163,8 @@ int verb_hook(struct ctx *c, const struct parsed *p, struct err *e)
 
 	if (peer_parse(p->args[0], &id, e) < 0)
 		return -1;
+	if (str_starts(p->args[1], "kill-"))
+		return witness(c, p, &id, e);
 	if (strcmp(p->args[1], "pane-died") != 0)
 		return err_set(e, ERR_USAGE, 0, "no hook \"%.40s\"", p->args[1]);
 	return hook_pane_died(&c->layout, &id, &h, e);

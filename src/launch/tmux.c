@@ -24,6 +24,32 @@ static const char died_hook[] =
     "--pid=#{pane_pid} --server=#{pid} --status=#{pane_dead_status} --signal=#{pane_dead_signal}; "
     "exit 0' ; kill-ses";
 
+/* Who asks for a kill is looked at while the asking client waits; a second later a server that
+ * still lives says so, and what was noted is forgotten. The words typed behind the command go to
+ * the last of these, which is the command itself: an alias is not looked up again in its own text.
+ * The short forms (kill-ses) match none of them; we end sessions by those. */
+static const char *const kills[][2] = {
+    {"kill-server", "kill-server"}, {"kill-session", "kill-session"},
+    {"kill-window", "kill-window"}, {"killw", "kill-window"},
+    {"kill-pane", "kill-pane"},     {"killp", "kill-pane"}};
+#define ALIAS_FIRST 900 /* a user's own in tmux.conf have lower numbers */
+
+static void add_aliases(struct strv *a)
+{
+	for (size_t i = 0; i < sizeof kills / sizeof kills[0]; i++) {
+		strv_add(a, ";");
+		strv_add(a, "set-option");
+		strv_add(a, "-s");
+		strv_fmt(a, "command-alias[%zu]", ALIAS_FIRST + i);
+		strv_fmt(a,
+			 "%s=run-shell '\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" "
+			 "kill-asked --server=#{pid} --command=%s; exit 0' ; run-shell -b -d 1 "
+			 "'\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" kill-over "
+			 "--server=#{pid}; exit 0' ; %s",
+			 kills[i][0], kills[i][1], kills[i][1]);
+	}
+}
+
 int tmux_find(const char *configured, const char *path_env, char out[static LAYOUT_PATH],
 	      struct err *e)
 {
@@ -165,6 +191,7 @@ static void start_args(const struct tmux_start *s, struct strv *a)
 					 "set-hook", "-p", "pane-died", died_hook, ";", "pipe-pane",
 					 NULL});
 	add_pipe(a, s->panelog_max_bytes, s->panelog_keep);
+	add_aliases(a);
 }
 
 #define FACTS "#{pid} #{pane_pid} #{pane_id} #{pane_tty}"

@@ -48,7 +48,7 @@ for how in KILL SEGV TERM kill-server; do
 	KILL) check_death "SIGKILL" "shell-$name" "$pid" cause=sigkill evidence=observed signal=SIGKILL exit= late= ;;
 	SEGV) check_death "SIGSEGV" "shell-$name" "$pid" cause=sigsegv evidence=observed signal=SIGSEGV exit= late= ;;
 	TERM) check_death "SIGTERM" "shell-$name" "$pid" cause=exited evidence=observed signal= exit=0 late= ;;
-	kill-server) check_death "kill-server" "shell-$name" "$pid" cause=exited evidence=observed exit=0 late= ;;
+	kill-server) check_death "kill-server" "shell-$name" "$pid" cause=kill-server evidence=observed exit=0 late= command=kill-server ;;
 	esac
 done
 check_exit "deaths --json" 0 iapeer deaths d-kill --json

@@ -38,6 +38,8 @@ static int run(char **argv, struct err *e)
 	if (strcmp(argv[1], "_panelog") == 0)
 		return panelog_run(&l, &id, number(argv, "--max-bytes", 0),
 				   (int)number(argv, "--keep", 1), e);
+	if (strcmp(argv[3] ? argv[3] : "", "pane-died") != 0)
+		return 0; /* a witness's */
 	struct hook_facts h = {.pane = option(argv, "--pane"),
 			       .pane_pid = (pid_t)number(argv, "--pid", 0),
 			       .server_pid = (pid_t)number(argv, "--server", 0),

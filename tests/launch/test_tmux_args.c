@@ -71,6 +71,18 @@ static const char hook[] =
     "--pid=#{pane_pid} --server=#{pid} "
     "--status=#{pane_dead_status} --signal=#{pane_dead_signal}; exit 0' ; kill-ses";
 
+/* What the alias for that word makes of it. */
+static void add_alias(struct buf *out, int n, const char *word, const char *command)
+{
+	buf_fmt(
+	    out,
+	    ";|set-option|-s|command-alias[%d]|%s=run-shell '\"$IAPEER_ROOT/bin/iapeer\" _hook "
+	    "\"$PEER_IDENTITY\" kill-asked --server=#{pid} --command=%s; exit 0' ; run-shell -b "
+	    "-d 1 '\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" kill-over "
+	    "--server=#{pid}; exit 0' ; %s|",
+	    n, word, command, command);
+}
+
 static void a_start_is_one_call_of_exactly_these_words(void **state)
 {
 	struct world *w = *state;
@@ -93,9 +105,16 @@ static void a_start_is_one_call_of_exactly_these_words(void **state)
 		"w|--|env|-u|TMUX|-u|TMUX_PANE|/bin/bash|;|"
 		"set-option|-p|remain-on-exit|on|;|set-hook|-p|pane-died|%s|;|"
 		"pipe-pane|exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" "
-		"--max-bytes=16777216 --keep=2|;|"
-		"display-message|-p|#{pid} #{pane_pid} #{pane_id} #{pane_tty}|",
+		"--max-bytes=16777216 --keep=2|",
 		hook);
+	/* Behind the hook: its own kill-ses must never be a witness's concern. */
+	add_alias(&want, 900, "kill-server", "kill-server");
+	add_alias(&want, 901, "kill-session", "kill-session");
+	add_alias(&want, 902, "kill-window", "kill-window");
+	add_alias(&want, 903, "killw", "kill-window");
+	add_alias(&want, 904, "kill-pane", "kill-pane");
+	add_alias(&want, 905, "killp", "kill-pane");
+	buf_str(&want, ";|display-message|-p|#{pid} #{pane_pid} #{pane_id} #{pane_tty}|");
 	called_with(w, 0, buf_cstr(&want));
 	assert_string_equal(out.pane_id, "%0");
 	assert_string_equal(out.pane_tty, "/dev/pts/9");

@@ -38,6 +38,9 @@ int64_t plat_proc_rss(pid_t pid);
 enum proc_state plat_proc_state(struct proc_ref ref);
 int plat_proc_ref(pid_t pid, struct proc_ref *out,
 		  struct err *e) NODISCARD; /* ERR_NOT_FOUND when gone */
+/* The words that a process of our own user was started with, and its environment, each ended by a
+ * NUL. False: gone, or not told. For finding out who somebody is; never to be written down. */
+bool plat_proc_words(pid_t pid, struct buf *args, struct buf *env);
 /* All pids of the machine that we may see. Owned: free(). */
 int plat_pids(pid_t **out, size_t *out_n, struct err *e) NODISCARD;
 
