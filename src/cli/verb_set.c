@@ -1,3 +1,4 @@
+#include "iapeer/cli/verb_set.h"
 #include "iapeer/cli/verb_runs.h"
 
 #include <stdio.h>
@@ -173,6 +174,11 @@ static const struct key {
     {"initial_prompt", set_initial_prompt},
 };
 #define N_KEYS (sizeof keys / sizeof keys[0])
+
+const char *set_key_name(size_t i)
+{
+	return i < N_KEYS ? keys[i].name : NULL;
+}
 
 /* `wake-policy` is meant as `wake_policy`. */
 static bool same_key(const char *typed, size_t len, const char *key)

@@ -33,6 +33,11 @@
 	"--fix narrows modes, mends the link bin/iapeer, adds this shell's folders to the peers' " \
 	"PATH, makes the registry say what the profiles say, deletes files and sockets that "      \
 	"nobody uses, and ends sessions that nobody registered."
+#define COMPLETION_DETAIL                                                                          \
+	"Packages install it; by hand:\n\n"                                                        \
+	"  bash  source <(iapeer completion bash)                        in ~/.bashrc\n"           \
+	"  zsh   source <(iapeer completion zsh)                         in ~/.zshrc\n"            \
+	"  fish  iapeer completion fish > ~/.config/fish/completions/iapeer.fish"
 #define LIFE_ARGS "<peer> [runtime] | @tag | --all"
 
 /* The order is the order of `iapeer help`. */
@@ -177,7 +182,7 @@ const struct verb verbs[] = {
      .args = "<peer> <key=value>...",
      .min_args = 2,
      .max_args = VERB_ARGS_ANY,
-     .comp = {COMP_PEER},
+     .comp = {COMP_PEER, COMP_SET_KEY, COMP_SET_KEY},
      .flags = V_JSON | V_REGISTRY | V_MUTATES,
      .brief = "change what a peer is",
      .detail = "runtimes=a,b  default=runtime  description=text  tags=a,b  workdir=folder  "
@@ -189,7 +194,7 @@ const struct verb verbs[] = {
      .args = "<peer> [list | drop <id> | retry <id>]",
      .min_args = 1,
      .max_args = 3,
-     .comp = {COMP_PEER},
+     .comp = {COMP_PEER, COMP_LITERAL},
      .flags = V_JSON | V_REGISTRY | V_MUTATES,
      .opts = queue_opts,
      .brief = "the messages that wait for a peer",
@@ -218,10 +223,20 @@ const struct verb verbs[] = {
      .brief = "the keeper, in the foreground; it starts by itself too",
      .detail = "One process a root holds what must outlive a command. The first command that needs "
 	       "it starts it."},
+    {.name = "completion",
+     .run = verb_completion,
+     .args = "bash|zsh|fish",
+     .min_args = 1,
+     .max_args = 1,
+     .comp = {COMP_LITERAL},
+     .flags = V_JSON,
+     .brief = "what makes a shell complete verbs, peers and options",
+     .detail = COMPLETION_DETAIL},
     {.name = "help",
      .run = verb_help,
      .args = "[verb | exit-codes]",
      .max_args = 1,
+     .comp = {COMP_VERB},
      .flags = V_JSON,
      .brief = "this page, or one on a verb",
      .detail = ""},
@@ -232,6 +247,14 @@ const struct verb verbs[] = {
      .brief = "which build this is",
      .detail = ""},
 
+    {.name = "_complete",
+     .run = verb_complete,
+     .args = "-- <word>...",
+     .min_args = 1,
+     .max_args = VERB_ARGS_ANY,
+     .flags = V_HIDDEN | V_REGISTRY,
+     .brief = "what may stand where the cursor is",
+     .detail = ""},
     {.name = "_apply",
      .run = verb_apply,
      .args = "<identity>",

@@ -30,7 +30,16 @@ enum verb_flag {
 	V_MUTATES = 1 << 6,   /* changes a peer */
 };
 
-enum complete { COMP_NONE, COMP_PEER, COMP_RUNTIME, COMP_FILE };
+/* What may stand at an argument's place: for the shells' completions. */
+enum complete {
+	COMP_NONE,
+	COMP_PEER,
+	COMP_RUNTIME,
+	COMP_FILE,
+	COMP_VERB,
+	COMP_LITERAL, /* the words that `args` itself names: "list | drop <id>" */
+	COMP_SET_KEY, /* at the last place: there and behind it */
+};
 #define VERB_ARGS_ANY 10000U
 
 struct verb {

@@ -26,6 +26,8 @@ VERB_RUN(queue);
 VERB_RUN(deaths);
 VERB_RUN(doctor);
 VERB_RUN(supervise);
+VERB_RUN(completion);
+VERB_RUN(complete);
 VERB_RUN(help);
 VERB_RUN(version);
 VERB_RUN(apply);
