@@ -300,6 +300,25 @@ static size_t last_armed(const struct layout *l, const struct death *deaths, siz
 	return n;
 }
 
+/* How many died together, and in the evidence who. */
+static size_t companions(const struct layout *l, const struct death *deaths, size_t n,
+			 struct buf *evidence)
+{
+	AUTO(buf_done) struct buf names = BUF_INIT(CAP_EVIDENCE / 4);
+	size_t burst = 0;
+	struct err e;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!still_armed(l, &deaths[i].canary, &e))
+			continue;
+		buf_fmt(&names, " %s", deaths[i].canary.identity);
+		burst++;
+	}
+	if (burst > 1)
+		buf_fmt(evidence, "died together: %zu,%s\n", burst, buf_cstr(&names));
+	return burst;
+}
+
 static int drop_record(const struct layout *l, const struct canary *c, struct err *e)
 {
 	bool was;
@@ -318,7 +337,7 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 		      e) < 0)
 		return -1;
 	evidence_machine(&machine);
-	size_t last = last_armed(l, deaths, n);
+	size_t last = last_armed(l, deaths, n), burst = companions(l, deaths, n, &machine);
 	for (size_t i = 0; i < n; i++) {
 		AUTO(recording_done)
 		struct recording r = {.l = l, .d = &deaths[i], .machine = &machine};
@@ -328,7 +347,7 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 		deaths[i].recorded = false;
 		if (!still_armed(l, &deaths[i].canary, &one))
 			continue; /* ended on purpose, or recorded, by somebody else meanwhile */
-		if (record_one(&r, n, &one) < 0) {
+		if (record_one(&r, burst, &one) < 0) {
 			*e = one;
 			result = -1;
 			deaths[i].id[0] = '\0'; /* its record stays: the next observer goes on */

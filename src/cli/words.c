@@ -145,3 +145,17 @@ int words_folder(const char *path, char out[static LAYOUT_PATH], struct err *e)
 		return err_set(e, ERR_USAGE, 0, "%.200s is not a folder", path);
 	return words_path(real, out, e);
 }
+
+void words_ago(int64_t age_ms, char *out, size_t size)
+{
+	int64_t s = age_ms / 1000;
+
+	if (s < 60)
+		snprintf(out, size, "%lld s ago", (long long)s);
+	else if (s < 3600)
+		snprintf(out, size, "%lld min ago", (long long)(s / 60));
+	else if (s < INT64_C(48) * 3600)
+		snprintf(out, size, "%lld h ago", (long long)(s / 3600));
+	else
+		snprintf(out, size, "%lld days ago", (long long)(s / 86400));
+}

@@ -11,44 +11,11 @@
 #include "iapeer/base/clock.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
+#include "iapeer/launch/tmux_watch.h"
 
 #include "iapeer/base/banned.h"
 
 #define PASTE_BUFFER "iapeer"
-
-/* Hooks and the pane log are fixed strings: the server's environment names the binary, tmux fills
- * in numbers. A run-shell that fails would keep tmux from ending the session, so it never does: if
- * the binary is gone, the keeper finds the end. */
-static const char died_hook[] =
-    "run-shell '\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" pane-died --pane=#{hook_pane} "
-    "--pid=#{pane_pid} --server=#{pid} --status=#{pane_dead_status} --signal=#{pane_dead_signal}; "
-    "exit 0' ; kill-ses";
-
-/* Who asks for a kill is looked at while the asking client waits; a second later a server that
- * still lives says so, and what was noted is forgotten. The words typed behind the command go to
- * the last of these, which is the command itself: an alias is not looked up again in its own text.
- * The short forms (kill-ses) match none of them; we end sessions by those. */
-static const char *const kills[][2] = {
-    {"kill-server", "kill-server"}, {"kill-session", "kill-session"},
-    {"kill-window", "kill-window"}, {"killw", "kill-window"},
-    {"kill-pane", "kill-pane"},     {"killp", "kill-pane"}};
-#define ALIAS_FIRST 900 /* a user's own in tmux.conf have lower numbers */
-
-static void add_aliases(struct strv *a)
-{
-	for (size_t i = 0; i < sizeof kills / sizeof kills[0]; i++) {
-		strv_add(a, ";");
-		strv_add(a, "set-option");
-		strv_add(a, "-s");
-		strv_fmt(a, "command-alias[%zu]", ALIAS_FIRST + i);
-		strv_fmt(a,
-			 "%s=run-shell '\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" "
-			 "kill-asked --server=#{pid} --command=%s; exit 0' ; run-shell -b -d 1 "
-			 "'\"$IAPEER_ROOT/bin/iapeer\" _hook \"$PEER_IDENTITY\" kill-over "
-			 "--server=#{pid}; exit 0' ; %s",
-			 kills[i][0], kills[i][1], kills[i][1]);
-	}
-}
 
 int tmux_find(const char *configured, const char *path_env, char out[static LAYOUT_PATH],
 	      struct err *e)
@@ -187,11 +154,9 @@ static void start_args(const struct tmux_start *s, struct strv *a)
 	add_all(a, (const char *const[]){"--", "env", "-u", "TMUX", "-u", "TMUX_PANE", NULL});
 	for (size_t i = 0; i < s->argv->n; i++)
 		add_arg(a, s->argv->v[i]);
-	add_all(a, (const char *const[]){";", "set-option", "-p", "remain-on-exit", "on", ";",
-					 "set-hook", "-p", "pane-died", died_hook, ";", "pipe-pane",
-					 NULL});
+	tmux_watch_words(NULL, a);
+	add_all(a, (const char *const[]){";", "pipe-pane", NULL});
 	add_pipe(a, s->panelog_max_bytes, s->panelog_keep);
-	add_aliases(a);
 }
 
 #define FACTS "#{pid} #{pane_pid} #{pane_id} #{pane_tty}"
@@ -369,6 +334,21 @@ int tmux_heal_pipe(const struct tmux *t, int64_t max_bytes, int keep, int64_t de
 	add_all(&set, (const char *const[]){"pipe-pane", "-t", t->pane, NULL});
 	add_pipe(&set, max_bytes, keep);
 	return run(t, &set, &o, &r, "pipe-pane", e);
+}
+
+int tmux_retrofit(const struct tmux *t, const char *root, const char *identity, int64_t deadline_ms,
+		  struct err *e)
+{
+	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
+	AUTO(strv_done) struct strv a = STRV_INIT;
+	struct proc_opts o = {.deadline_ms = deadline_ms};
+
+	add_all(&a, (const char *const[]){"set-environment", "-g", "IAPEER_ROOT", NULL});
+	add_arg(&a, root);
+	add_all(&a, (const char *const[]){";", "set-environment", "-g", "PEER_IDENTITY", identity,
+					  NULL});
+	tmux_watch_words(t->pane, &a);
+	return run(t, &a, &o, &r, "set-hook", e);
 }
 
 int tmux_ping(const struct tmux *t, int64_t deadline_ms, struct err *e)

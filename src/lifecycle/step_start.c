@@ -106,9 +106,30 @@ static int arm(const struct step *s, const struct session *session, struct err *
 	return canary_arm(layout_of(s), &c, e);
 }
 
+/* Who made it may not have known of hook, witness and pane log. Without them it is watched all the
+ * same: the kernel tells of its end. */
+static void retrofit(const struct step *s, const struct session *session)
+{
+	const struct settings *st = s->in->settings;
+	struct tmux t = {.pane = ""};
+	int64_t until = clock_mono_ms() + 5000;
+	bool lost;
+	struct err e;
+
+	str_cut(t.socket, sizeof t.socket, session->socket);
+	str_cut(t.pane, sizeof t.pane, session->pane_id);
+	if (launch_tmux_bin(layout_of(s), st, t.bin, &e) < 0 ||
+	    tmux_retrofit(&t, layout_of(s)->root, s->identity, until, &e) < 0 ||
+	    tmux_heal_pipe(&t, st->panelog_max_bytes, st->panelog_keep, until, &lost, &e) < 0)
+		log_warn("apply", "identity=%s %s", s->identity, e.msg);
+}
+
 int step_arm(struct step *s, struct err *e)
 {
-	return arm(s, &s->seen.session, e);
+	if (arm(s, &s->seen.session, e) < 0)
+		return -1;
+	retrofit(s, &s->seen.session);
+	return 0;
 }
 
 static void journal_wake(const struct step *s, const struct session *session)
@@ -252,6 +273,7 @@ int step_adopt(struct step *s, struct err *e)
 		str_cut(session.cwd, sizeof session.cwd, s->record->cwd);
 	if (plat_boot_id(session.boot_id, e) < 0 || arm(s, &session, e) < 0)
 		return -1;
+	retrofit(s, &session);
 	return session_save(layout_of(s), &session, e);
 }
 

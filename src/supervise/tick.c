@@ -149,6 +149,7 @@ void keeper_tick(struct keeper *k, struct json *outcomes)
 		loaded = true;
 		decide_one(w, &id, &r, idle, outcomes);
 	}
+	keeper_look_sockets(k);
 }
 
 static void on_tick(uv_timer_t *t)

@@ -247,6 +247,42 @@ static void deaths_are_read_from_the_log(void **state)
 	assert_int_equal(run(b, "deaths", "nobody"), 3);
 }
 
+static void servers_that_died_together_are_one_line(void **state)
+{
+	AUTO(buf_done) struct buf log = BUF_INIT(CAP_STATE);
+	AUTO(json_freep) struct json *j = NULL;
+	struct bin *b = *state;
+	const struct json *list;
+
+	assert_int_equal(run(b, "deaths"), 0);
+	buf_str(&log, "ts=2026-01-01T00:00:00.000+00:00 ev=server-exit identity=shell-old "
+		      "cause=sigkill evidence=observed death_id=o\n");
+	for (int i = 0; i < 7; i++)
+		buf_fmt(&log,
+			"ts=2026-01-01T00:10:0%d.500+00:00 ev=server-exit identity=shell-m%d "
+			"cause=sigkill evidence=observed signal=SIGKILL death_id=m%d\n",
+			i, i, i);
+	buf_str(&log, "ts=2026-01-01T00:10:07.000+00:00 ev=server-exit identity=shell-bob "
+		      "cause=kill-server evidence=observed exit=0 command=kill-session "
+		      "asker=\"shell-eve: tmux < bash\" death_id=b\n");
+	put_file(b, "root/logs/iapeer/exits.log", buf_cstr(&log));
+	assert_int_equal(run(b, "deaths"), 0);
+	assert_string_equal(
+	    out(b),
+	    "2026-01-01T00:00:00.000+00:00  shell-old  server   sigkill      observed\n"
+	    "2026-01-01T00:10:00.500+00:00  7 at once  servers  sigkill      observed  shell-m0, "
+	    "shell-m1, shell-m2, shell-m3, shell-m4 and 2 more\n"
+	    "2026-01-01T00:10:07.000+00:00  shell-bob  server   kill-server  observed  "
+	    "kill-session, asked by shell-eve: tmux < bash; one of 8 at once\n");
+	assert_int_equal(run(b, "deaths", "bob", "--json"), 0);
+	j = reply(b);
+	list = json_get(j, "deaths");
+	assert_int_equal(json_len(list), 1);
+	assert_string_equal(text_of(json_at(list, 0), "asker"), "shell-eve: tmux < bash");
+	assert_string_equal(text_of(json_at(list, 0), "command"), "kill-session");
+	must_have(out(b), "\"burst\":8");
+}
+
 static void attach_needs_a_terminal_and_run_a_peers_folder(void **state)
 {
 	struct bin *b = *state;
@@ -322,6 +358,7 @@ int main(void)
 	    T(a_full_disk_does_not_look_like_success),
 	    T(nobody_reading_any_more_is_no_error),
 	    T(deaths_are_read_from_the_log),
+	    T(servers_that_died_together_are_one_line),
 	    T(attach_needs_a_terminal_and_run_a_peers_folder),
 	    T(read_shows_the_end_of_the_log_without_controls),
 	    T(a_watch_over_any_server_is_asked_for_in_words),

@@ -118,6 +118,29 @@ check_eq "found late" true "$(field late "$line")"
 check_eq "with the command" kill-server "$(field command "$line")"
 check_has "and the asker" "$(asker_in "$line")" "tmux < bash"
 
+# ---- a server that somebody started by hand on our socket is watched within a tick
+must iapeer create carol --runtime shell
+tmux -S "$(socket_of shell-carol)" -f /dev/null new-session -d -s shell-carol 'exec bash --norc'
+watched() { [ -e "$STATE/$1.canary" ] && [ -e "$STATE/$1.session" ]; }
+must iapeer supervise --once
+check_soon "by hand: watched" 5 watched shell-carol
+pid=$(session_of shell-carol)
+aliased() { tmux_of shell-carol show-options -s command-alias | grep -q 'kill-asked'; }
+check_soon "by hand: with a witness" 5 aliased
+tmux_of shell-carol kill-session
+check_soon "by hand: its end is recorded" 5 has_death shell-carol "$pid"
+line=$(death_of shell-carol "$pid")
+check_eq "by hand: cause" kill-server "$(field cause "$line")"
+check_has "by hand: asker" "$(asker_in "$line")" "tmux < bash"
+wait_for 5 is_gone shell-carol
+tmux -S "$(socket_of shell-carol)" -f /dev/null new-session -d -s shell-carol 'exec bash --norc'
+must iapeer supervise --once
+check_soon "by hand again: watched" 5 watched shell-carol
+check_soon "by hand again: with a hook" 5 aliased
+tmux_of shell-carol send-keys 'exit 4' Enter
+check_soon "by hand again: put in order" 5 is_gone shell-carol
+check_has "its program's own end is told as such" "$(exits | grep 'session-exit identity=shell-carol')" "status=4"
+
 # ---- the binary is gone: the kill goes on, and nothing is made up
 pid=$(session_of shell-bob)
 mv "$IAPEER_ROOT/bin/iapeer" "$IAPEER_ROOT/bin/gone"

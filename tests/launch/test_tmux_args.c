@@ -83,6 +83,17 @@ static void add_alias(struct buf *out, int n, const char *word, const char *comm
 	    n, word, command, command);
 }
 
+static void add_aliases(struct buf *out)
+{
+	/* Behind the hook: its own kill-ses must never be a witness's concern. */
+	add_alias(out, 900, "kill-server", "kill-server");
+	add_alias(out, 901, "kill-session", "kill-session");
+	add_alias(out, 902, "kill-window", "kill-window");
+	add_alias(out, 903, "killw", "kill-window");
+	add_alias(out, 904, "kill-pane", "kill-pane");
+	add_alias(out, 905, "killp", "kill-pane");
+}
+
 static void a_start_is_one_call_of_exactly_these_words(void **state)
 {
 	struct world *w = *state;
@@ -103,17 +114,11 @@ static void a_start_is_one_call_of_exactly_these_words(void **state)
 	buf_fmt(&want,
 		"-f|/dev/null|new-session|-d|-s|shell-bob|-x|220|-y|50|-c|/"
 		"w|--|env|-u|TMUX|-u|TMUX_PANE|/bin/bash|;|"
-		"set-option|-p|remain-on-exit|on|;|set-hook|-p|pane-died|%s|;|"
-		"pipe-pane|exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" "
-		"--max-bytes=16777216 --keep=2|",
+		"set-option|-p|remain-on-exit|on|;|set-hook|-p|pane-died|%s|",
 		hook);
-	/* Behind the hook: its own kill-ses must never be a witness's concern. */
-	add_alias(&want, 900, "kill-server", "kill-server");
-	add_alias(&want, 901, "kill-session", "kill-session");
-	add_alias(&want, 902, "kill-window", "kill-window");
-	add_alias(&want, 903, "killw", "kill-window");
-	add_alias(&want, 904, "kill-pane", "kill-pane");
-	add_alias(&want, 905, "killp", "kill-pane");
+	add_aliases(&want);
+	buf_str(&want, ";|pipe-pane|exec \"$IAPEER_ROOT/bin/iapeer\" _panelog "
+		       "\"$PEER_IDENTITY\" --max-bytes=16777216 --keep=2|");
 	buf_str(&want, ";|display-message|-p|#{pid} #{pane_pid} #{pane_id} #{pane_tty}|");
 	called_with(w, 0, buf_cstr(&want));
 	assert_string_equal(out.pane_id, "%0");
@@ -123,6 +128,22 @@ static void a_start_is_one_call_of_exactly_these_words(void **state)
 	OK(tmux_new_session(&t, &s, soon(), &out, e) == 0 || e->code == ERR_FAILED ? 0 : -1);
 	auto_free char *second = call(w, 1);
 	assert_true(str_starts(second, "-f|/r/tmux.conf|new-session|"));
+}
+
+static void a_server_of_somebody_elses_is_told_the_same(void **state)
+{
+	struct world *w = *state;
+	AUTO(buf_done) struct buf want = BUF_INIT(CAP_TEXT);
+	struct tmux t = fake(w, "");
+
+	OK(tmux_retrofit(&t, "/a root;", "shell-bob", soon(), e));
+	buf_fmt(
+	    &want,
+	    "set-environment|-g|IAPEER_ROOT|/a root\\;|;|set-environment|-g|PEER_IDENTITY|shell-"
+	    "bob|;|set-option|-p|-t|%%3|remain-on-exit|on|;|set-hook|-p|-t|%%3|pane-died|%s|",
+	    hook);
+	add_aliases(&want);
+	called_with(w, 0, buf_cstr(&want));
 }
 
 static void hostile_words_stay_words(void **state)
@@ -388,6 +409,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(a_start_is_one_call_of_exactly_these_words),
+	    TEST(a_server_of_somebody_elses_is_told_the_same),
 	    TEST(hostile_words_stay_words),
 	    TEST(a_message_goes_by_standard_input_only),
 	    TEST(keys_are_pressed_behind_the_end_of_copy_mode),

@@ -23,3 +23,6 @@ int words_folder(const char *path, char out[static LAYOUT_PATH], struct err *e) 
 /* Made absolute as typed, with a final slash dropped; may be missing. ERR_USAGE: control
  * characters, not UTF-8, too long. */
 int words_path(const char *path, char out[static LAYOUT_PATH], struct err *e) NODISCARD;
+
+/* "12 s ago", "5 min ago", "3 h ago", "2 days ago". */
+void words_ago(int64_t age_ms, char *out, size_t size);

@@ -136,6 +136,9 @@ void keeper_end_workers(struct keeper *k);
 /* tidy.c */
 void keeper_tidy(struct keeper *k); /* forget what is remembered for 7 days only: receipts, trash */
 
+/* sockets.c */
+void keeper_look_sockets(struct keeper *k); /* servers on our sockets that nobody watches */
+
 /* tick.c */
 void keeper_tick_every(struct keeper *k, int64_t interval_ms);
 /* One tick now. `outcomes` (an array; NULL: not wanted) gets a row for every recorded session. */
