@@ -335,11 +335,11 @@ int plat_canonical_max(void)
 
 /* ---- watching a file ---- */
 
-#define WATCH_MAX 64
+#define WATCH_MAX 256
 
 /* A vnode event lives as long as the descriptor of its file, so each watch needs that one too, and
- * the caller closes only the kqueue. Whose kqueue is gone is found and closed by the next
- * plat_watch. */
+ * the caller closes only the kqueue. Whose kqueue is gone, or whose file, is found and closed by
+ * the next plat_watch_add. */
 static struct {
 	int kq, file;
 } watches[WATCH_MAX];
@@ -348,7 +348,10 @@ static struct {
  * more. */
 static bool still_watches(int kq, int file)
 {
-	return change(kq, (uintptr_t)file, EVFILT_VNODE, EV_ENABLE, 0) == 0;
+	struct stat st;
+
+	return change(kq, (uintptr_t)file, EVFILT_VNODE, EV_ENABLE, 0) == 0 &&
+	       fstat(file, &st) == 0 && st.st_nlink > 0;
 }
 
 /* The first free place, closing files of watches that ended; -1: none. */
@@ -367,25 +370,48 @@ static int watch_place(void)
 	return place;
 }
 
-int plat_watch(const char *path, int *out_fd, struct err *e)
+static bool watches_it(int kq, int file)
+{
+	struct stat now, st;
+
+	if (fstat(file, &now) < 0)
+		return false;
+	for (int i = 0; i < WATCH_MAX; i++)
+		if (watches[i].kq == kq && fstat(watches[i].file, &st) == 0 &&
+		    st.st_dev == now.st_dev && st.st_ino == now.st_ino)
+			return true;
+	return false;
+}
+
+int plat_watch_add(int fd, const char *path, struct err *e)
 {
 	const uint32_t all =
 	    NOTE_WRITE | NOTE_EXTEND | NOTE_ATTRIB | NOTE_DELETE | NOTE_RENAME | NOTE_REVOKE;
 	int place = watch_place();
-	auto_fd int file = -1;
-	auto_fd int kq = -1;
+	auto_fd int file = open(path, O_EVTONLY | O_CLOEXEC);
 
-	if (place < 0)
-		return err_set(e, ERR_FAILED, EMFILE, "watch %s", path);
-	file = open(path, O_EVTONLY | O_CLOEXEC);
 	if (file < 0)
 		return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, errno, "watch %s",
 			       path);
-	kq = cloexec(kqueue());
-	if (kq < 0 || change(kq, (uintptr_t)file, EVFILT_VNODE, EV_ADD | EV_CLEAR, all) < 0)
+	if (watches_it(fd, file))
+		return 0;
+	if (place < 0)
+		return err_set(e, ERR_FAILED, EMFILE, "watch %s", path);
+	if (change(fd, (uintptr_t)file, EVFILT_VNODE, EV_ADD | EV_CLEAR, all) < 0)
 		return err_set(e, ERR_FAILED, errno, "watch %s", path);
-	watches[place].kq = kq;
+	watches[place].kq = fd;
 	watches[place].file = take_fd(&file);
+	return 0;
+}
+
+int plat_watch(const char *path, int *out_fd, struct err *e)
+{
+	auto_fd int kq = cloexec(kqueue());
+
+	if (kq < 0)
+		return err_set(e, ERR_FAILED, errno, "watch %s", path);
+	if (plat_watch_add(kq, path, e) < 0)
+		return -1;
 	*out_fd = take_fd(&kq);
 	return 0;
 }

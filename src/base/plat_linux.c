@@ -230,17 +230,24 @@ int plat_canonical_max(void)
 	return 4095;
 }
 
+int plat_watch_add(int fd, const char *path, struct err *e)
+{
+	if (inotify_add_watch(fd, path,
+			      IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB |
+				  IN_DELETE_SELF | IN_MOVE_SELF) < 0)
+		return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, errno, "watch %s",
+			       path);
+	return 0;
+}
+
 int plat_watch(const char *path, int *out_fd, struct err *e)
 {
 	auto_fd int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
 	if (fd < 0)
 		return err_set(e, ERR_FAILED, errno, "watch %s", path);
-	if (inotify_add_watch(fd, path,
-			      IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB |
-				  IN_DELETE_SELF | IN_MOVE_SELF) < 0)
-		return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, errno, "watch %s",
-			       path);
+	if (plat_watch_add(fd, path, e) < 0)
+		return -1;
 	*out_fd = take_fd(&fd);
 	return 0;
 }

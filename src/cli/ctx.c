@@ -1,8 +1,10 @@
 #include "iapeer/cli/ctx.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "iapeer/base/fs.h"
 #include "iapeer/base/str.h"
@@ -35,6 +37,19 @@ void ctx_done(struct ctx *c)
 	json_free(c->reply);
 	buf_done(&c->out);
 	c->reply = NULL;
+}
+
+int ctx_flush(struct ctx *c, struct err *e)
+{
+	if (buf_check(&c->out, "standard output", e) < 0)
+		return -1;
+	if (c->out.len > 0 && fs_write_all(STDOUT_FILENO, c->out.p, c->out.len, e) < 0) {
+		buf_cut(&c->out, 0);
+		return e->sys == EPIPE ? 1
+				       : err_set(e, ERR_FAILED, e->sys, "write standard output");
+	}
+	buf_cut(&c->out, 0);
+	return 0;
 }
 
 void ctx_tried(struct ctx *c, const char *fmt, ...)

@@ -211,6 +211,35 @@ static void a_watch_fires_when_a_name_comes_or_goes_in_a_folder(void **state)
 	close(fd);
 }
 
+static void one_watch_tells_of_several_files(void **state)
+{
+	struct err e = ERR_INIT;
+	char one[128], two[128];
+	int fd = -1;
+
+	(void)state;
+	in_root("one", one);
+	in_root("two", two);
+	append(one, "x");
+	assert_int_equal(plat_watch(one, &fd, &e), 0);
+	assert_int_equal(plat_watch_add(fd, two, &e), -1);
+	assert_int_equal(e.code, ERR_NOT_FOUND);
+	append(two, "x");
+	assert_false(readable(fd, 30));
+	for (int i = 0; i < 2; i++) /* again changes nothing */
+		assert_int_equal(plat_watch_add(fd, two, &e), 0);
+	append(two, "more");
+	assert_true(readable(fd, LONG_MS));
+	plat_watch_drain(fd);
+	append(one, "more");
+	assert_true(readable(fd, LONG_MS));
+	plat_watch_drain(fd);
+	assert_false(readable(fd, 30));
+	close(fd);
+	assert_int_equal(unlink(one), 0);
+	assert_int_equal(unlink(two), 0);
+}
+
 static void watching_again_and_again_leaves_no_descriptor_behind(void **state)
 {
 	struct err e = ERR_INIT;
@@ -347,6 +376,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(a_pair_of_sockets_knows_its_maker),
 	    TEST(a_watch_fires_when_the_file_grows_and_again_after_draining),
 	    TEST(a_watch_fires_when_a_name_comes_or_goes_in_a_folder),
+	    TEST(one_watch_tells_of_several_files),
 	    TEST(watching_again_and_again_leaves_no_descriptor_behind),
 	    TEST(the_time_of_a_file_is_near_the_clocks),
 	    cmocka_unit_test(the_boot_id_and_our_own_file_do_not_change),

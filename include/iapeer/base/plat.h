@@ -80,6 +80,9 @@ int plat_canonical_max(void); /* bytes of a line that a canonical terminal takes
 /* A descriptor that becomes readable when the file (or the folder's list of names) changes; drain
  * it with plat_watch_drain. The file may be replaced: watch again after that. */
 int plat_watch(const char *path, int *out_fd, struct err *e) NODISCARD;
+/* Let the same descriptor tell of another file or folder too. Once more for what it watches already
+ * changes nothing; a file that was replaced is another. ERR_NOT_FOUND: there is none. */
+int plat_watch_add(int fd, const char *path, struct err *e) NODISCARD;
 void plat_watch_drain(int fd);
 
 struct mem_info {

@@ -30,6 +30,9 @@ struct ctx {
 /* Open what the row's flags ask for. */
 int ctx_open(struct ctx *c, const struct verb *v, struct err *e) NODISCARD;
 void ctx_done(struct ctx *c);
+/* For a verb that goes on for as long as it is let: what it has said so far is printed now. 1:
+ * nobody reads it any more. */
+int ctx_flush(struct ctx *c, struct err *e) NODISCARD;
 PRINTF(2, 3) void ctx_tried(struct ctx *c, const char *fmt, ...);
 /* One line for a person on standard error, while we work. Controls are made visible. */
 PRINTF(1, 2) void ctx_note(const char *fmt, ...);
