@@ -12,10 +12,10 @@
 //     instructions, at most 20,000 characters), result (a tool's result that came back), reply (what it will get)
 // <folder>/fail            while this file is there, its number is the HTTP status of every answer
 //
-// Orders, anywhere in the new text of the user's; those inside a tool's JSON are for whoever gets that JSON:
+// Orders, in the newest text of the user's; those inside a tool's JSON are for whoever gets that JSON:
 //     model:delay=MS           wait before the answer
 //     model:stream=N           N words first, a tenth of a second each
-//     model:http=STATUS        an HTTP error, every time this text is the newest one
+//     model:http=STATUS        an HTTP error, as often as this text is the newest one
 //     model:tool=NAME {JSON}   call this tool; then say what came back
 //     model:say=WORD           answer with this word
 import { createServer } from 'node:http';
@@ -87,9 +87,10 @@ function whatIsNew(list) {
 	let from = list.length;
 	while (from > 0 && list[from - 1].role !== 'assistant') from--;
 	const fresh = list.slice(from);
-	const heard = fresh.filter((said) => said.role === 'user').map((said) => said.text).join('\n');
+	const texts = fresh.filter((said) => said.role === 'user').map((said) => said.text);
+	const heard = texts.join('\n');
 	const result = heard ? undefined : fresh.filter((said) => said.role === 'tool').map((said) => said.text).pop();
-	return { heard, result };
+	return { heard, newest: texts.pop() ?? '', result };
 }
 
 // ---- what to do ----------------------------------------------------------------------------------------------------
@@ -127,11 +128,11 @@ function body(text) {
 	return envelope ? envelope[1] : text;
 }
 
-function decide({ heard, result }) {
+function decide({ newest, result }) {
 	const failing = join(folder, 'fail');
 	if (existsSync(failing)) return { http: Number(readFileSync(failing, 'utf8')) || 500, delay: 0, words: 0 };
 	if (result !== undefined) return { say: `tool said: ${oneLine(result, 80)}`, delay: 0, words: 0 };
-	const { rest, tool, broken } = takeTool(heard);
+	const { rest, tool, broken } = takeTool(newest);
 	const number = (name) => Number((new RegExp(`model:${name}=(\\d+)`).exec(rest) ?? [])[1] ?? 0);
 	const word = (/model:say=(\S+?)(?=[\s\]<]|$)/.exec(rest) ?? [])[1];
 	return {
@@ -139,7 +140,7 @@ function decide({ heard, result }) {
 		words: number('stream'),
 		http: number('http') || undefined,
 		tool,
-		say: broken ?? word ?? `heard: ${oneLine(body(heard), 60)}`,
+		say: broken ?? word ?? `heard: ${oneLine(body(newest), 60)}`,
 	};
 }
 
