@@ -128,6 +128,16 @@ home_claude() {
 JSON
 }
 
+# The person has told claude once that these folders are fine.
+home_trusts() { # folder...
+	node -e '
+		const fs = require("fs"), [file, ...folders] = process.argv.slice(1), home = JSON.parse(fs.readFileSync(file, "utf8"));
+		home.projects ??= {};
+		for (const folder of folders) home.projects[folder] = { ...home.projects[folder], hasTrustDialogAccepted: true };
+		fs.writeFileSync(file, JSON.stringify(home));
+	' "$HOME/.claude.json" "$@"
+}
+
 home_codex() {
 	mkdir -p "$HOME/.codex"
 	cat >"$HOME/.codex/config.toml" <<TOML
