@@ -5,20 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
 #include "iapeer/base/log.h"
 #include "iapeer/base/str.h"
+#include "iapeer/launch/provision.h"
 #include "iapeer/launch/tmux.h"
 #include "iapeer/registry/environment.h"
 
 #include "iapeer/base/banned.h"
-
-const char *launch_workdir(const struct launch_in *in)
-{
-	return in->profile->workdir[0] ? in->profile->workdir : in->record->cwd;
-}
 
 int launch_tmux_bin(const struct layout *l, const struct settings *s, char out[static LAYOUT_PATH],
 		    struct err *e)
@@ -65,6 +62,19 @@ static void drop_variable(struct strv *env, const char *key)
 		env->v[kept] = NULL;
 }
 
+static void add_manifest_env(const struct strv *more, struct strv *env)
+{
+	for (size_t i = 0; i < more->n; i++) {
+		const char *eq = strchr(more->v[i], '=');
+		AUTO(buf_done) struct buf key = BUF_INIT(CAP_STATE);
+
+		if (!eq)
+			continue;
+		buf_add(&key, more->v[i], (size_t)(eq - more->v[i]));
+		environment_set(env, buf_cstr(&key), eq + 1);
+	}
+}
+
 int launch_environment(const struct launch_in *in, struct strv *env, struct strv *args,
 		       struct err *e)
 {
@@ -72,15 +82,11 @@ int launch_environment(const struct launch_in *in, struct strv *env, struct strv
 
 	if (environment_load(in->layout, env, e) < 0)
 		return -1;
-	for (size_t i = 0; i < in->manifest->env.n; i++) {
-		const char *eq = strchr(in->manifest->env.v[i], '=');
-		AUTO(buf_done) struct buf key = BUF_INIT(CAP_STATE);
-
-		if (!eq)
-			continue;
-		buf_add(&key, in->manifest->env.v[i], (size_t)(eq - in->manifest->env.v[i]));
-		environment_set(env, buf_cstr(&key), eq + 1);
-	}
+	add_manifest_env(&in->manifest->env, env);
+	if (in->profile->trust)
+		add_manifest_env(&in->manifest->env_trust, env);
+	if (in->profile->trust && getuid() == 0)
+		add_manifest_env(&in->manifest->env_trust_root, env);
 	if (add_launch_env(in, env, args, e) < 0)
 		return -1;
 	peer_identity(&in->id, identity);
@@ -164,6 +170,23 @@ static int check_tmux(const struct launch_in *in, const char *bin, struct err *e
 	return 0;
 }
 
+/* The program and its arguments; what they name is written. */
+static int program_argv(const struct launch_in *in, const char *program, const char *conversation,
+			struct strv *argv, struct err *e)
+{
+	char identity[PEER_IDENTITY_MAX + 1];
+	struct provision provision;
+	struct manifest_vars vars;
+
+	if (provision_make(in, &provision, e) < 0)
+		return -1;
+	peer_identity(&in->id, identity);
+	vars = provision_vars(in, &provision, identity, conversation);
+	strv_add(argv, program);
+	manifest_args(in->manifest, &vars, argv);
+	return 0;
+}
+
 int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session *out,
 		 struct err *e)
 {
@@ -189,14 +212,8 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 		return -1;
 	peer_identity(&in->id, identity);
 	new_conversation(in->manifest, conversation);
-	strv_add(&argv, program);
-	manifest_args(in->manifest,
-		      &(struct manifest_vars){.conversation = conversation,
-					      .workdir = launch_workdir(in),
-					      .peer = identity,
-					      .resume = in->resume,
-					      .trust = in->profile->trust},
-		      &argv);
+	if (program_argv(in, program, conversation, &argv, e) < 0)
+		return -1;
 	add_args(&argv, &args);
 	layout_pane_log(&in->id, log);
 	struct fs_info before;

@@ -25,6 +25,7 @@ static struct launch_in launch_of(const struct step *s)
 {
 	return (struct launch_in){.layout = s->in->layout,
 				  .settings = s->in->settings,
+				  .registry = s->in->registry,
 				  .record = s->record,
 				  .profile = &s->profile,
 				  .manifest = &s->manifest,

@@ -88,6 +88,12 @@ void layout_launch_env(const char *runtime, char out[static LAYOUT_PATH])
 	put(out, ".iapeer/runtimes/%s/launch.env", runtime);
 }
 
+void layout_runtime_folder(const char *runtime, char out[static LAYOUT_PATH])
+{
+	assert(peer_runtime_valid(runtime));
+	put(out, ".iapeer/runtimes/%s", runtime);
+}
+
 int layout_abs(const struct layout *l, const char *rel, char out[static LAYOUT_PATH], struct err *e)
 {
 	char path[LAYOUT_PATH];

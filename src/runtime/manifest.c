@@ -122,6 +122,10 @@ static int check(const struct manifest *m, const char *what, struct err *e)
 	if (m->has_conversations && !m->args_resume.n)
 		return err_set(e, ERR_CORRUPT, 0, "%s: args_resume: missing, it has conversations",
 			       what);
+	for (size_t i = 0; i < json_len(m->files_trust); i++)
+		if (!json_get(m->files, json_key(json_at(m->files_trust, i))))
+			return err_set(e, ERR_CORRUPT, 0, "%s: files_trust: %s is not in files",
+				       what, json_key(json_at(m->files_trust, i)));
 	for (size_t i = 0; i < m->n_dialogs; i++)
 		if (dialog_check(&m->dialogs[i], what, i, e) < 0)
 			return -1;
@@ -204,62 +208,6 @@ unsigned manifest_accepts(const struct manifest *m)
 	unsigned set = 1U << NATURE_NATURAL | 1U << NATURE_ABSENT;
 
 	return m->envelope == ENVELOPE_BARE ? set : set | 1U << NATURE_ARTIFICIAL;
-}
-
-bool manifest_chooses_id(const struct manifest *m)
-{
-	for (size_t i = 0; i < m->args_fresh.n; i++)
-		if (strstr(m->args_fresh.v[i], "{conversation}"))
-			return true;
-	return false;
-}
-
-/* The value of the placeholder that s begins with, its length in *len; NULL: none begins here. */
-static const char *placeholder(const char *s, const struct manifest_vars *vars, size_t *len)
-{
-	const struct {
-		const char *name, *value;
-	} known[] = {
-	    {"{conversation}", vars->conversation},
-	    {"{workdir}", vars->workdir},
-	    {"{peer}", vars->peer},
-	};
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (!str_starts(s, known[i].name))
-			continue;
-		*len = strlen(known[i].name);
-		return known[i].value ? known[i].value : "";
-	}
-	return NULL;
-}
-
-static void add_args(const struct strv *from, const struct manifest_vars *vars, struct strv *out)
-{
-	for (size_t i = 0; i < from->n; i++) {
-		struct buf AUTO(buf_done) arg = BUF_INIT(CAP_STATE);
-		const char *s = from->v[i];
-
-		while (*s) {
-			size_t len = 1;
-			const char *value = placeholder(s, vars, &len);
-
-			if (value)
-				buf_str(&arg, value);
-			else
-				buf_chr(&arg, *s);
-			s += len;
-		}
-		strv_add(out, buf_cstr(&arg));
-	}
-}
-
-void manifest_args(const struct manifest *m, const struct manifest_vars *vars, struct strv *out)
-{
-	add_args(vars->resume ? &m->args_resume : &m->args_fresh, vars, out);
-	add_args(&m->args_always, vars, out);
-	if (vars->trust)
-		add_args(&m->args_trust, vars, out);
 }
 
 /* ---- the program ---- */

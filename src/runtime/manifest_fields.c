@@ -1,12 +1,12 @@
 #include "iapeer/runtime/manifest.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "iapeer/base/str.h"
+#include "iapeer/runtime/manifest_valid.h"
 
 #include "iapeer/base/banned.h"
 
@@ -15,12 +15,14 @@ enum type {
 	T_RUNTIME, /* must be the name it was looked for by */
 	T_TEXT,    /* char[size] */
 	T_KEY,     /* char[size], the name of a tmux key */
+	T_BELOW,   /* char[size], a path below some folder */
 	T_BOOL,
 	T_WORD, /* an enum, by its words */
 	T_NATURE,
 	T_LIST, /* struct strv */
 	T_KEYS,
-	T_ENV, /* KEY=VALUE */
+	T_ENV,   /* KEY=VALUE */
+	T_FILES, /* object of objects, owned */
 	T_DIALOGS,
 };
 
@@ -74,6 +76,11 @@ static const struct field fields[] = {
     {"args_always", T_LIST, AT(manifest, args_always), NULL},
     {"args_trust", T_LIST, AT(manifest, args_trust), NULL},
     {"env", T_ENV, AT(manifest, env), NULL},
+    {"env_trust", T_ENV, AT(manifest, env_trust), NULL},
+    {"env_trust_root", T_ENV, AT(manifest, env_trust_root), NULL},
+    {"files", T_FILES, AT(manifest, files), NULL},
+    {"files_trust", T_FILES, AT(manifest, files_trust), NULL},
+    {"hooks", T_BOOL, AT(manifest, hooks), NULL},
     {"envelope", T_WORD, AT(manifest, envelope), envelope_words},
     {"proof", T_WORD, AT(manifest, proof), proof_words},
     {"busy", T_WORD, AT(manifest, busy_policy), busy_words},
@@ -90,6 +97,10 @@ static const struct field fields[] = {
     {"interrupt", T_KEYS, AT(manifest, interrupt), NULL},
     {"compact", T_TEXT, AT(manifest, compact), NULL},
     {"has_conversations", T_BOOL, AT(manifest, has_conversations), NULL},
+    {"data_folder", T_LIST, AT(manifest, data_folder), NULL},
+    {"conversation_file", T_BELOW, AT(manifest, conversation_file), NULL},
+    {"process_file", T_BELOW, AT(manifest, process_file), NULL},
+    {"lock_file", T_BELOW, AT(manifest, lock_file), NULL},
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -106,44 +117,6 @@ static int PRINTF(3, 4) wrong(const struct place *p, struct err *e, const char *
 	return err_set(e, ERR_CORRUPT, 0, "%s: %s%s: %s", p->what, p->prefix, p->field, why);
 }
 
-/* One line of printable text: it is compared with a screen, or becomes an argument. */
-static bool plain(const char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			return false;
-	return true;
-}
-
-/* "Enter", "C-c", "M-Left", "y": what `send-keys` takes for one key. Never an option. */
-static bool key_valid(const char *s)
-{
-	if (!isalnum((unsigned char)*s))
-		return false;
-	for (; *s; s++)
-		if (!isalnum((unsigned char)*s) && *s != '-')
-			return false;
-	return true;
-}
-
-/* Names that the program owns itself may not be set by a manifest. */
-static bool env_valid(const char *s)
-{
-	static const char *const ours[] = {"PEER_PERSONALITY=", "PEER_RUNTIME=", "PEER_IDENTITY=",
-					   "IAPEER_",           "TMUX=",         "TMUX_PANE="};
-	const char *eq = strchr(s, '=');
-
-	if (!eq || eq == s || isdigit((unsigned char)*s))
-		return false;
-	for (const char *p = s; p < eq; p++)
-		if (!isalnum((unsigned char)*p) && *p != '_')
-			return false;
-	for (size_t i = 0; i < COUNT(ours); i++)
-		if (str_starts(s, ours[i]))
-			return false;
-	return true;
-}
-
 static int read_text(const struct json *v, const struct field *f, const struct place *p, char *out,
 		     struct err *e)
 {
@@ -153,10 +126,12 @@ static int read_text(const struct json *v, const struct field *f, const struct p
 		return wrong(p, e, "expected a string");
 	if (strlen(s) >= f->size)
 		return wrong(p, e, "longer than %zu bytes", f->size - 1);
-	if (!plain(s))
+	if (!manifest_plain(s))
 		return wrong(p, e, "control characters are not allowed");
-	if (f->type == T_KEY && *s && !key_valid(s))
+	if (f->type == T_KEY && *s && !manifest_key_valid(s))
 		return wrong(p, e, "not the name of a key: \"%s\"", s);
+	if (f->type == T_BELOW && !manifest_below_valid(s))
+		return wrong(p, e, "not a path below data_folder: \"%s\"", s);
 	return str_put(out, f->size, s) ? 0 : wrong(p, e, "does not fit");
 }
 
@@ -165,11 +140,11 @@ static int check_item(const char *s, const struct field *f, const struct place *
 {
 	if (!s)
 		return wrong(p, e, "item %zu: expected a string", i);
-	if (!plain(s))
+	if (!manifest_plain(s))
 		return wrong(p, e, "item %zu: control characters are not allowed", i);
-	if (f->type == T_KEYS && !key_valid(s))
+	if (f->type == T_KEYS && !manifest_key_valid(s))
 		return wrong(p, e, "item %zu: not the name of a key: \"%s\"", i, s);
-	if (f->type == T_ENV && !env_valid(s))
+	if (f->type == T_ENV && !manifest_env_valid(s))
 		return wrong(p, e, "item %zu: expected NAME=VALUE, and not a name of ours", i);
 	if (f->type == T_LIST && !*s)
 		return wrong(p, e, "item %zu: empty", i);
@@ -224,6 +199,24 @@ static int read_nature(const struct json *v, const struct place *p, void *out, s
 	return 0;
 }
 
+/* The object replaces what was there. */
+static int read_files(const struct json *v, const struct place *p, struct json **out, struct err *e)
+{
+	if (!json_is_object(v))
+		return wrong(p, e, "expected an object");
+	for (size_t i = 0; i < json_len(v); i++) {
+		const struct json *file = json_at(v, i);
+
+		if (!manifest_file_valid(json_key(file)))
+			return wrong(p, e, "\"%.64s\" is no name for a file", json_key(file));
+		if (!json_is_object(file))
+			return wrong(p, e, "%s: expected an object", json_key(file));
+	}
+	json_free(*out);
+	*out = json_copy(v);
+	return 0;
+}
+
 static int read_format(const struct place *p, struct err *e)
 {
 	struct err scratch = ERR_INIT;
@@ -267,6 +260,7 @@ static int read_simple(const struct json *v, const struct field *f, const struct
 		return read_runtime(v, p, at, e);
 	case T_TEXT:
 	case T_KEY:
+	case T_BELOW:
 		return read_text(v, f, p, at, e);
 	case T_BOOL:
 		return read_bool(v, p, (bool *)(void *)at, e);
@@ -278,6 +272,8 @@ static int read_simple(const struct json *v, const struct field *f, const struct
 	case T_KEYS:
 	case T_ENV:
 		return read_list(v, f, p, (struct strv *)(void *)at, e);
+	case T_FILES:
+		return read_files(v, p, (struct json **)(void *)at, e);
 	case T_DIALOGS:
 		break;
 	}
@@ -401,6 +397,8 @@ void manifest_field_names(struct strv *out)
 
 void manifest_done(struct manifest *m)
 {
+	json_free(m->files);
+	json_free(m->files_trust);
 	for (size_t i = 0; i < COUNT(fields); i++)
 		if (fields[i].type == T_LIST || fields[i].type == T_KEYS || fields[i].type == T_ENV)
 			strv_done((struct strv *)(void *)((char *)m + fields[i].offset));

@@ -191,6 +191,54 @@ static void arguments_name_the_conversation_the_folder_and_the_peer(void **state
 	assert_false(manifest_chooses_id(&f->m));
 }
 
+static void filled(const struct manifest_vars *vars, const char *text, const char *want)
+{
+	struct buf AUTO(buf_done) out = BUF_INIT(CAP_STATE);
+
+	manifest_text(text, vars, &out);
+	assert_string_equal(buf_cstr(&out), want);
+}
+
+static void a_value_stays_one_value_however_it_is_quoted(void **state)
+{
+	struct manifest_vars vars = {.exe = "/a b'\"$(touch x)/iapeer", .peer = "claude-bob"};
+
+	(void)state;
+	filled(&vars, "{peer:sh}", "claude-bob");
+	filled(&vars, "{workdir:sh}", "''");
+	filled(&vars, "{exe:sh}", "'/a b'\\''\"$(touch x)/iapeer'");
+	filled(&vars, "c=\"{exe:quoted}\"", "c=\"/a b'\\\"$(touch x)/iapeer\"");
+	filled(&vars, "c=\"{exe:sh:quoted} x\"", "c=\"'/a b'\\\\''\\\"$(touch x)/iapeer' x\"");
+	filled(&vars, "{exe:html} {exe {no} {}", "{exe:html} {exe {no} {}");
+}
+
+static void a_generated_file_is_json_whatever_the_paths_are(void **state)
+{
+	struct fixture *f = *state;
+	struct buf AUTO(buf_done) out = BUF_INIT(CAP_STATE), trusting = BUF_INIT(CAP_STATE);
+	struct json *auto_json tree = NULL;
+	struct manifest_vars vars = {.exe = "/a b'\"$(touch x)\\/iapeer", .peer = "own-bob"};
+	const char *name = NULL;
+
+	write_manifest(f, "own",
+		       "{\"format\":1,\"kind\":\"tui\",\"program\":[\"x\"],\"files\":{\"s.json\":"
+		       "{\"a\":[{\"command\":\"{exe:sh} event {peer}\"}],\"raw\":\"{exe}\"}},"
+		       "\"files_trust\":{\"s.json\":{\"yes\":true}}}");
+	load(f, "own");
+	assert_int_equal(json_len(f->m.files), 1);
+	manifest_file(&f->m, 0, &vars, &name, &out);
+	assert_string_equal(name, "s.json");
+	if (json_parse(buf_cstr(&out), out.len, name, &tree, &f->e) < 0)
+		fail_msg("%s: %s", f->e.msg, buf_cstr(&out));
+	assert_string_equal(json_text(json_get(tree, "raw")), vars.exe);
+	assert_string_equal(json_text(json_get(json_at(json_get(tree, "a"), 0), "command")),
+			    "'/a b'\\''\"$(touch x)\\/iapeer' event own-bob");
+	assert_null(json_get(tree, "yes"));
+	vars.trust = true;
+	manifest_file(&f->m, 0, &vars, &name, &trusting);
+	assert_non_null(strstr(buf_cstr(&trusting), "\"yes\": true"));
+}
+
 static void bare_text_takes_nothing_from_an_agent_unless_asked(void **state)
 {
 	struct fixture *f = *state;
@@ -293,6 +341,15 @@ static void a_wrong_manifest_names_file_field_and_reason(void **state)
 	    {OWN "\"default_intelligence\":\"clever\"}",
 	     FILE_IN_ROOT ": default_intelligence: unknown word"},
 	    {OWN "\"has_conversations\":true}", FILE_IN_ROOT ": args_resume: missing"},
+	    {OWN "\"files\":{\"../x\":{}}}",
+	     FILE_IN_ROOT ": files: \"../x\" is no name for a file"},
+	    {OWN "\"files\":{\"launch.env\":{}}}",
+	     FILE_IN_ROOT ": files: \"launch.env\" is no name"},
+	    {OWN "\"files\":{\"x\":\"y\"}}", FILE_IN_ROOT ": files: x: expected an object"},
+	    {OWN "\"files_trust\":{\"x\":{}}}", FILE_IN_ROOT ": files_trust: x is not in files"},
+	    {OWN "\"lock_file\":\"a/../../b\"}", FILE_IN_ROOT ": lock_file: not a path below"},
+	    {OWN "\"process_file\":\"/a\"}", FILE_IN_ROOT ": process_file: not a path below"},
+	    {OWN "\"env_trust\":[\"IAPEER_ROOT=x\"]}", FILE_IN_ROOT ": env_trust: item 0"},
 	    {OWN "\"dialogs\":{}}", FILE_IN_ROOT ": dialogs: expected a list"},
 	    {OWN "\"dialogs\":[3]}", FILE_IN_ROOT ": dialogs[0]: expected an object"},
 	    {OWN "\"dialogs\":[{\"nam\":\"x\"}]}",
@@ -427,6 +484,8 @@ int main(void)
 	    WITH_ROOT(the_built_in_runtimes_say_what_they_are),
 	    WITH_ROOT(nothing_that_only_the_owner_may_say_is_done_without_being_asked),
 	    WITH_ROOT(arguments_name_the_conversation_the_folder_and_the_peer),
+	    cmocka_unit_test(a_value_stays_one_value_however_it_is_quoted),
+	    WITH_ROOT(a_generated_file_is_json_whatever_the_paths_are),
 	    WITH_ROOT(bare_text_takes_nothing_from_an_agent_unless_asked),
 	    WITH_ROOT(a_users_file_replaces_member_by_member),
 	    WITH_ROOT(a_runtime_of_the_users_own_needs_little),

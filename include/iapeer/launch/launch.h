@@ -1,21 +1,8 @@
 /* launch.h - start a peer's program in its own tmux server (SPEC 5). */
 #pragma once
+#include "iapeer/launch/launch_in.h"
 #include "iapeer/launch/session.h"
-#include "iapeer/registry/profile.h"
-#include "iapeer/registry/registry.h"
-#include "iapeer/registry/settings.h"
-#include "iapeer/runtime/manifest.h"
 
-struct launch_in {
-	const struct layout *layout;
-	const struct settings *settings;
-	const struct peer_record *record;
-	const struct profile *profile;
-	const struct manifest *manifest;
-	struct peer_id id;
-	bool resume;
-	const char *cause;
-};
 /* The complete environment of the peer's server and program, and launch.env's extra arguments. */
 int launch_environment(const struct launch_in *in, struct strv *out_env, struct strv *out_args,
 		       struct err *e) NODISCARD;
@@ -27,8 +14,6 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
  * our own. */
 int launch_tmux_bin(const struct layout *l, const struct settings *s, char out[static LAYOUT_PATH],
 		    struct err *e) NODISCARD;
-/* The folder that the program runs in: the profile's workdir, else the peer's folder. */
-const char *launch_workdir(const struct launch_in *in);
 
 /* End what runs: the session first, the server, stragglers. The canary's record must be an `ending`
  * already. Waits for the end; ERR_TIMEOUT when it will not end. Removes the socket. */

@@ -82,6 +82,11 @@ int layout_abs(const struct layout *l, const char *rel, char out[static LAYOUT_P
 #define LAYOUT_PEER_FOLDER ".iapeer"
 #define LAYOUT_PROFILE     ".iapeer/peer-profile.json"
 void layout_launch_env(const char *runtime, char out[static LAYOUT_PATH]);
+/* .iapeer/runtimes/<runtime>: launch.env, and what is generated for a start. */
+void layout_runtime_folder(const char *runtime, char out[static LAYOUT_PATH]);
+/* Doctrine, below the root and below a peer's .iapeer. */
+#define LAYOUT_DOCTRINE  "IAPEER.md"
+#define LAYOUT_FRAGMENTS "fragments"
 
 /* The identity's tmux socket, absolute: tmux-iap-<identity>.sock, or where that is too long for a
  * socket (plat_socket_max) <16 hex>.sock. Not even that: ERR_REFUSED with both lengths and

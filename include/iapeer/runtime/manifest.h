@@ -46,6 +46,10 @@ struct manifest {
 	struct strv
 	    args_trust;  /* added only if the owner said --trust: bypass flags are never silent */
 	struct strv env; /* KEY=VALUE */
+	struct strv env_trust, env_trust_root; /* the same, only with --trust; and only for uid 0 */
+	struct json *files;       /* object: name -> object, written before a start; NULL: none */
+	struct json *files_trust; /* members that a file has only with --trust; NULL: none */
+	bool hooks;               /* its files or arguments make the program report to us */
 	enum envelope_kind envelope;
 	enum proof proof;
 	enum busy_policy busy_policy;
@@ -66,6 +70,13 @@ struct manifest {
 	struct strv interrupt;  /* keys: { "Escape" }, { "C-c" } */
 	char compact[64];       /* text typed to compact the conversation; "": cannot */
 	bool has_conversations; /* resume by id is possible */
+	/* Where the program keeps its conversations; the paths are below data_folder. */
+	struct strv data_folder;     /* "$CLAUDE_CONFIG_DIR", "~/.claude": the first that is set */
+	char conversation_file[128]; /* "projects/" "*" "/{conversation}.jsonl", a pattern; "": not
+					known */
+	char process_file[128]; /* JSON of each of its processes, with pid and sessionId: whose it
+				   is is open; "" : none */
+	char lock_file[128];    /* held by flock while {conversation} is open; "" : none */
 };
 
 /* *out is the caller's storage, filled whole on success: manifest_done(). ERR_NOT_FOUND: no such
@@ -83,21 +94,34 @@ int manifest_program(const struct manifest *m, const struct layout *l, const str
  * takes natural and absent only, the envelope all three. */
 unsigned manifest_accepts(const struct manifest *m);
 
-/* What the placeholders of the arguments stand for; NULL counts as "". */
+/* ---- manifest_text.c: placeholders ---- */
+
+/* What {conversation} ... stand for; NULL counts as "". `{x:sh}` is one word for a shell,
+ * `{x:quoted}` the inside of a string in quotes (JSON, TOML); filters are applied in order:
+ * `{exe:sh:quoted}`. Other braces stay as they are. */
 struct manifest_vars {
-	const char *conversation; /* {conversation}: the id to resume, or of the fresh one where
+	const char *conversation; /* the id to resume, or of the fresh one where
 				     manifest_chooses_id() */
-	const char *workdir;      /* {workdir} */
-	const char *peer;         /* {peer}: the identity */
-	bool resume;              /* args_resume instead of args_fresh */
-	bool trust;               /* args_trust too */
+	const char *workdir;
+	const char *peer; /* the identity */
+	const char *exe;  /* <root>/bin/iapeer */
+	const char *root, *socks;
+	const char *files;       /* the folder of the generated files */
+	const char *prompt_file; /* the system prompt */
+	bool resume;             /* args_resume instead of args_fresh */
+	bool trust;              /* args_trust and files_trust too */
 };
-/* Append the program's arguments (not argv[0]): fresh or resume, always, trust. Other braces stay
- * as they are. */
+void manifest_text(const char *text, const struct manifest_vars *vars, struct buf *out);
+/* Append the program's arguments (not argv[0]): fresh or resume, always, trust. */
 void manifest_args(const struct manifest *m, const struct manifest_vars *vars, struct strv *out);
+/* The i-th of m->files (json_len() of them), filled in, as JSON. *out_name is borrowed from m. */
+void manifest_file(const struct manifest *m, size_t i, const struct manifest_vars *vars,
+		   const char **out_name, struct buf *out);
 /* Is the id of a fresh conversation ours to choose ({conversation} in args_fresh), or learned
  * later? */
 bool manifest_chooses_id(const struct manifest *m);
+/* Does anything in it name {prompt_file}? */
+bool manifest_wants_prompt(const struct manifest *m);
 
 /* ---- manifest_fields.c: the table of fields ---- */
 
