@@ -101,8 +101,16 @@ static int take_option(struct parsed *p, int argc, char *const *argv, int *i, st
 	return 0;
 }
 
-static int unknown_short(const struct verb *v, const char *word, struct err *e)
+/* -f is --follow, as everywhere; nothing else is short. */
+static int take_short(struct parsed *p, const char *word, struct err *e)
 {
+	const struct verb *v = p->verb;
+	const struct opt *follow = in_list(v->opts, "follow", strlen("follow"));
+
+	if (strcmp(word, "-f") == 0 && follow) {
+		give(p, follow, NULL);
+		return 0;
+	}
 	err_set(e, ERR_USAGE, 0, "no option %.60s", word);
 	return err_hint(e, "`iapeer help %s` lists the options; `--` ends them", v->name);
 }
@@ -155,9 +163,8 @@ int opt_parse(const struct verb *v, int argc, char *const *argv, struct parsed *
 	for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		if (argv[i][0] != '-' || !argv[i][1])
 			p->args[p->n_args++] = argv[i];
-		else if (argv[i][1] != '-')
-			return unknown_short(v, argv[i], e);
-		else if (take_option(p, argc, argv, &i, e) < 0)
+		else if ((argv[i][1] == '-' ? take_option(p, argc, argv, &i, e)
+					    : take_short(p, argv[i], e)) < 0)
 			return -1;
 	}
 	for (i++; i < argc; i++)

@@ -69,6 +69,21 @@ const struct opt queue_opts[] = {
     {.name = "runtime", .value = "<runtime>", .help = "one of its runtimes, else all"},
     {.name = NULL},
 };
+#define SINCE_OPT                                                                                  \
+	{                                                                                          \
+		.name = "since", .value = "<time>", .help = "30m, 2h, 3d ago, or a time"           \
+	}
+const struct opt why_opts[] = {
+    SINCE_OPT,
+    {.name = "last", .value = "<n>", .help = "the last n sentences (40)"},
+    {.name = NULL},
+};
+const struct opt logs_opts[] = {
+    SINCE_OPT,
+    {.name = "last", .value = "<n>", .help = "the last n lines (50)"},
+    {.name = "follow", .help = "go on with what comes (-f)"},
+    {.name = NULL},
+};
 const struct opt deaths_opts[] = {
     {.name = "last", .value = "<n>", .help = "the last n (50)"},
     {.name = NULL},

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "iapeer/base/clock.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/cli/ctx.h"
@@ -158,4 +159,26 @@ void words_ago(int64_t age_ms, char *out, size_t size)
 		snprintf(out, size, "%lld h ago", (long long)(s / 3600));
 	else
 		snprintf(out, size, "%lld days ago", (long long)(s / 86400));
+}
+
+int words_since(const char *text, int64_t now_ms, int64_t *out_ms, struct err *e)
+{
+	static const char units[] = "smhd";
+	static const int64_t seconds[] = {1, 60, 3600, 86400};
+	const char *unit = text[0] ? strchr(units, text[strlen(text) - 1]) : NULL;
+	char number[16], day[64];
+	int64_t n;
+
+	if (unit && *unit && strlen(text) < sizeof number) {
+		snprintf(number, sizeof number, "%.*s", (int)(strlen(text) - 1), text);
+		if (str_i64(number, 0, 1000000, &n)) {
+			*out_ms = now_ms - n * seconds[unit - units] * 1000;
+			return 0;
+		}
+	}
+	snprintf(day, sizeof day, "%.20sT00:00:00Z", text);
+	if (clock_parse_iso(text, out_ms) || (strlen(text) == 10 && clock_parse_iso(day, out_ms)))
+		return 0;
+	err_set(e, ERR_USAGE, 0, "--since %.40s is no time", text);
+	return err_hint(e, "30m, 2h, 3d, or 2026-11-22T09:00:00+01:00");
 }

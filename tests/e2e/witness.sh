@@ -67,6 +67,19 @@ check_has "has the asker" "$out" '"asker":"shell-alice: tmux < bash"'
 check_has "evidence has the witness" "$(cat "$LOGS"/server-deaths/*.txt)" "witness: kill-window asked by shell-alice: tmux < bash, pids "
 check "alice lives through it all" is_live shell-alice
 
+# ---- told as a story, and followed
+COLUMNS=500 check_exit "why" 0 iapeer why bob
+check_has "says who did it" "$out" "was ended by \`tmux kill-window\`, asked for from inside alice (tmux < bash)"
+check_has "and what is so now" "$out" "shell-bob is asleep now."
+iapeer logs bob -f >followed 2>&1 &
+E2E_OWNED+=($!)
+wait_for 3 test -s followed
+must iapeer send bob true
+pid=$(session_of shell-bob)
+kill -s KILL "$pid"
+check_soon "logs -f tells of a death as it comes" 5 grep -q "server_pid=$pid cause=sigkill" followed
+wait_for 5 is_gone shell-bob
+
 # ---- SIGHUP does not end a server, and is no death
 must iapeer send bob true
 pid=$(session_of shell-bob)

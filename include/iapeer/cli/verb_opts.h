@@ -12,6 +12,8 @@ extern const struct opt stop_opts[];
 extern const struct opt new_opts[];
 extern const struct opt remove_opts[];
 extern const struct opt queue_opts[];
+extern const struct opt why_opts[];
+extern const struct opt logs_opts[];
 extern const struct opt deaths_opts[];
 extern const struct opt doctor_opts[];
 extern const struct opt supervise_opts[];

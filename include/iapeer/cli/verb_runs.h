@@ -24,6 +24,8 @@ VERB_RUN(remove);
 VERB_RUN(set);
 VERB_RUN(queue);
 VERB_RUN(deaths);
+VERB_RUN(why);
+VERB_RUN(logs);
 VERB_RUN(doctor);
 VERB_RUN(supervise);
 VERB_RUN(completion);

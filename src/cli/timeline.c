@@ -1,0 +1,193 @@
+#include "iapeer/cli/timeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/base/journal.h"
+#include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
+#include "iapeer/cli/bursts.h"
+
+#include "iapeer/base/banned.h"
+
+static const struct {
+	const char *path, *word;
+} logs[] = {[TIMELINE_LIFECYCLE] = {LAYOUT_LIFECYCLE_LOG, "lifecycle"},
+	    [TIMELINE_DELIVERY] = {LAYOUT_DELIVERY_LOG, "delivery"},
+	    [TIMELINE_EXITS] = {LAYOUT_EXITS_LOG, "exits"}};
+_Static_assert(sizeof logs / sizeof logs[0] == TIMELINE_LOGS, "one row a log");
+
+const char *timeline_log_word(enum timeline_log log)
+{
+	return logs[log].word;
+}
+
+static bool names(const char *line, size_t len, const char *key, const char *name)
+{
+	char identity[128];
+	struct peer_id id;
+	struct err e;
+
+	return logfmt_get(line, len, key, identity, sizeof identity) &&
+	       peer_parse(identity, &id, &e) == 0 && strcmp(id.name, name) == 0;
+}
+
+bool timeline_wanted(const struct timeline_want *want, const char *line, size_t len,
+		     int64_t *out_at_ms)
+{
+	char ts[CLOCK_ISO_MAX];
+
+	if (!logfmt_get(line, len, "ts", ts, sizeof ts) || !clock_parse_iso(ts, out_at_ms) ||
+	    *out_at_ms < want->since_ms)
+		return false;
+	return !want->name || names(line, len, "identity", want->name) ||
+	       names(line, len, "to", want->name) ||
+	       (want->sent && names(line, len, "from", want->name));
+}
+
+struct reading {
+	const struct timeline_want *want;
+	struct timeline *out;
+	enum timeline_log log;
+	size_t order;
+};
+
+static int by_time(const void *a, const void *b)
+{
+	const struct timeline_entry *x = a, *y = b;
+
+	if (x->at_ms != y->at_ms)
+		return x->at_ms > y->at_ms ? 1 : -1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+static void keep_newest(struct timeline *t, size_t most)
+{
+	size_t drop = t->n > most ? t->n - most : 0;
+
+	qsort(t->v, t->n, sizeof *t->v, by_time);
+	for (size_t i = 0; i < drop; i++)
+		free(t->v[i].line);
+	if (drop)
+		memmove(t->v, t->v + drop, (t->n - drop) * sizeof *t->v);
+	t->n -= drop;
+}
+
+static bool each(const char *line, size_t len, void *arg)
+{
+	struct reading *r = arg;
+	struct timeline *t = r->out;
+	int64_t at;
+
+	if (!timeline_wanted(r->want, line, len, &at))
+		return true;
+	if (t->n == t->cap) {
+		/* What is older than the newest that are wanted need not be held meanwhile. */
+		if (t->n >= r->want->most * 2)
+			keep_newest(t, r->want->most);
+		if (t->n == t->cap) {
+			t->cap = t->cap ? t->cap * 2 : 256;
+			t->v = xrealloc(t->v, t->cap * sizeof *t->v);
+		}
+	}
+	t->v[t->n++] = (struct timeline_entry){.at_ms = at,
+					       .order = r->order++,
+					       .log = r->log,
+					       .line = xstrndup(line, len),
+					       .len = len,
+					       .available = -1,
+					       .total = -1};
+	return true;
+}
+
+int timeline_read(const struct layout *l, const struct timeline_want *want, struct timeline *out,
+		  struct err *e)
+{
+	struct reading r = {.want = want, .out = out};
+
+	*out = (struct timeline){.n = 0};
+	for (int i = 0; i < TIMELINE_LOGS; i++) {
+		struct journal j = {.dirfd = l->root_fd, .path = logs[i].path, .keep = 5};
+
+		r.log = (enum timeline_log)i;
+		if (journal_each(&j, each, &r, e) < 0) {
+			timeline_done(out);
+			return -1;
+		}
+	}
+	if (out->n > 0)
+		keep_newest(out, want->most);
+	return 0;
+}
+
+void timeline_done(struct timeline *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		free(t->v[i].line);
+	free(t->v);
+	*t = (struct timeline){.n = 0};
+}
+
+/* "memory: total=... available=..." */
+static void memory_of(const struct layout *l, struct timeline_entry *t)
+{
+	AUTO(buf_done) struct buf text = BUF_INIT(CAP_EVIDENCE);
+	char file[256], path[LAYOUT_PATH], value[32];
+	const char *line;
+	struct err e;
+
+	/* A name, never a path: the line is no reason to read elsewhere. */
+	if (!logfmt_get(t->line, t->len, "forensics", file, sizeof file) || strchr(file, '/'))
+		return;
+	snprintf(path, sizeof path, "%s/%.255s", LAYOUT_DEATHS_DIR, file);
+	if (fs_read(l->root_fd, path, &text, &e) < 0)
+		return;
+	line = strstr(buf_cstr(&text), "\nmemory: ");
+	if (!line)
+		return;
+	line += strlen("\nmemory: ");
+	size_t len = strcspn(line, "\n");
+	if (!logfmt_get(line, len, "total", value, sizeof value) ||
+	    !str_i64(value, 1, INT64_MAX, &t->total))
+		t->total = -1;
+	if (!logfmt_get(line, len, "available", value, sizeof value) ||
+	    !str_i64(value, 0, INT64_MAX, &t->available))
+		t->available = -1;
+}
+
+/* Servers of other peers in that burst, and one: the same peer may have died in it again. */
+static size_t others(const struct timeline *t, const struct burst *b)
+{
+	size_t own = 0;
+	char ev[32];
+
+	for (size_t i = 0; i < t->n; i++)
+		own += t->v[i].at_ms >= b->from_ms && t->v[i].at_ms <= b->to_ms &&
+		       logfmt_get(t->v[i].line, t->v[i].len, "ev", ev, sizeof ev) &&
+		       strcmp(ev, "server-exit") == 0;
+	return b->n > own ? b->n - own + 1 : 1;
+}
+
+int timeline_details(const struct layout *l, struct timeline *t, struct err *e)
+{
+	AUTO(bursts_done) struct bursts bursts = {.n = 0};
+
+	if (bursts_read(l, &bursts, e) < 0)
+		return -1;
+	for (size_t i = 0; i < t->n; i++) {
+		struct timeline_entry *entry = &t->v[i];
+		const struct burst *b;
+		char ev[32];
+
+		if (!logfmt_get(entry->line, entry->len, "ev", ev, sizeof ev) ||
+		    strcmp(ev, "server-exit") != 0)
+			continue;
+		b = burst_of(&bursts, entry->at_ms);
+		entry->burst = b ? others(t, b) : 1;
+		memory_of(l, entry);
+	}
+	return 0;
+}
