@@ -8,8 +8,8 @@
 // <folder>/requests.jsonl  one line a request, written when it came in:
 //     at, n, api (messages, responses, other), path, aux (a side request of the program's own: it offers no tools),
 //     heard (what was new in it of the user's, at most 400 characters), ids (each id="..." in what the user said, in the whole
-//     conversation, in order), said (role and first 200 characters of all that was said), tools (names), system (the
-//     instructions, at most 20,000 characters), result (a tool's result that came back), reply (what it will get)
+//     conversation, in order), said (role and first 200 characters of all that was said), tools (names), system
+//     (the instructions and what the program adds to them, at most 40,000 characters), result (a tool's result that came back), reply (what it will get)
 // <folder>/fail            while this file is there, its number is the HTTP status of every answer
 //
 // Orders, in the newest text of the user's; those inside a tool's JSON are for whoever gets that JSON:
@@ -257,7 +257,7 @@ async function model(api, path, request, out) {
 		at: Date.now(), n: ++requests, api, path, aux: aux || undefined, heard: fresh.heard.slice(0, 400), result: fresh.result?.slice(0, 400),
 		ids: list.filter((said) => said.role !== 'assistant').flatMap((said) => idsIn(said.text)),
 		said: list.map((said) => ({ role: said.role, text: said.text.slice(0, 200) })),
-		tools: tools.map((tool) => (tool.space ? `${tool.space}.${tool.name}` : tool.name)), system: system.slice(0, 20000),
+		tools: tools.map((tool) => (tool.space ? `${tool.space}.${tool.name}` : tool.name)), system: [system, ...list.filter((said) => said.role === 'context').map((said) => said.text)].join('\n').slice(0, 40000),
 		reply: plan.http ? `http ${plan.http}` : plan.tool ? `tool ${plan.tool.name}` : plan.say,
 	});
 	await pause(plan.delay);

@@ -12,7 +12,6 @@ AGENTS_LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 AGENTS_KEY=sk-no-key-of-anybody-0123456789
 MODEL=      # its folder
 MODEL_PID=
-PERMISSIVE=("IS_SANDBOX=1") # claude wants to hear this from root before it goes without questions
 
 # ---- the world -----------------------------------------------------------------------------------------------------
 
@@ -160,16 +159,23 @@ TOML
 
 # ---- peers ---------------------------------------------------------------------------------------------------------
 
-# The words that the fleet's owner adds to the environment of all peers.
+model_environment() {
+	echo "ANTHROPIC_BASE_URL=$MODEL_URL"
+	echo "ANTHROPIC_API_KEY=$AGENTS_KEY"
+	echo "OWN_MODEL_KEY=none"
+	echo "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1"
+	echo "IS_SANDBOX=1" # what claude wants to hear from root before it goes without questions
+}
+
+# The lines that the fleet's owner adds to the environment of all peers.
 agents_environment() {
-	grep -q '^ANTHROPIC_BASE_URL=' "$IAPEER_ROOT/environment" && return
-	{
-		echo "ANTHROPIC_BASE_URL=$MODEL_URL"
-		echo "ANTHROPIC_API_KEY=$AGENTS_KEY"
-		echo "OWN_MODEL_KEY=none"
-		echo "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1"
-		printf '%s\n' "${PERMISSIVE[@]}"
-	} >>"$IAPEER_ROOT/environment"
+	grep -q '^ANTHROPIC_BASE_URL=' "$IAPEER_ROOT/environment" || model_environment >>"$IAPEER_ROOT/environment"
+}
+
+# A program that a person runs by hand.
+with_model() { # command...
+	# shellcheck disable=SC2046 # none of them has a blank
+	timeout 60 env $(model_environment) "$@"
 }
 
 agent() { # name runtime [create-options...]
