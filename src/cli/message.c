@@ -11,11 +11,8 @@
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/cli/opt.h"
-#include "iapeer/cli/peers.h"
 
 #include "iapeer/base/banned.h"
-
-#define WITHDRAW_WAIT_MS 2000
 
 /* ---- the text ---- */
 
@@ -106,62 +103,7 @@ int message_body(const struct ctx *c, const struct parsed *p, char **out, struct
 	return err_hint(e, "iapeer %s %s \"text\"", p->verb->name, p->args[0]);
 }
 
-bool message_withdraw(const struct ctx *c, const struct peer_id *id, const char *message_id)
-{
-	AUTO(lock_done) struct lock lock = LOCK_INIT;
-	char path[LAYOUT_PATH], file[64];
-	struct err e = ERR_INIT;
-
-	layout_state(id, "sending", path);
-	return peer_lock(c, id, "withdraw", WITHDRAW_WAIT_MS, &lock, &e) == 0 &&
-	       !fs_exists(c->layout.root_fd, path) &&
-	       queue_find(&c->layout, id, message_id, file, &e) == 0 &&
-	       queue_remove(&c->layout, id, file, &e) == 0;
-}
-
 /* ---- the outcome ---- */
-
-static enum delivery_status status_of(const struct outcome *o)
-{
-	if (o->receipt)
-		return o->receipt->status;
-	if (o->code == ERR_NONE || o->code == ERR_QUEUED)
-		return DELIVERY_QUEUED;
-	if (o->code == ERR_AMBIGUOUS)
-		return DELIVERY_AMBIGUOUS;
-	if (o->code == ERR_FAILED || o->code == ERR_TIMEOUT || o->code == ERR_CORRUPT)
-		return DELIVERY_FAILED;
-	return DELIVERY_REFUSED;
-}
-
-static enum rung rung_of(const struct outcome *o)
-{
-	if (o->receipt)
-		return o->receipt->rung;
-	return o->queued ? RUNG_ACCEPTED : RUNG_NONE;
-}
-
-struct json *outcome_json(const struct outcome *o, bool ask)
-{
-	struct json *j = json_object();
-	const struct receipt *r = o->receipt;
-
-	json_set_str(j, "id", o->item->id);
-	json_set_str(j, "peer", o->peer);
-	json_set_str(j, "runtime", o->runtime);
-	json_set_str(j, "status", delivery_status_word(status_of(o)));
-	json_set_str(j, "rung", rung_word(rung_of(o)));
-	json_set_bool(j, "woke", r && r->woke);
-	if (r && r->woke) {
-		json_set_str_opt(j, "mode", r->mode);
-		json_set_str_opt(j, "cause", r->cause);
-	}
-	json_set_bool(j, "duplicate", o->duplicate);
-	json_set_str_opt(j, "reason", r && r->reason[0] ? r->reason : o->reason);
-	if (ask && r && r->answer)
-		json_set_str(j, "answer", r->answer);
-	return j;
-}
 
 /* Raw into a file or a pipe; on a terminal nothing in it may act. */
 static void print_answer(struct ctx *c, const char *answer)
@@ -176,9 +118,10 @@ static void print_answer(struct ctx *c, const char *answer)
 		buf_chr(&c->out, '\n');
 }
 
-void outcome_print(struct ctx *c, const struct outcome *o, bool ask)
+void outcome_print(struct ctx *c, const struct sending *s)
 {
-	const struct receipt *r = o->receipt;
+	const struct receipt *r = s->has_receipt ? &s->receipt : NULL;
+	bool ask = s->item.wait == WAIT_TURN;
 
 	if (ask && r && r->answer) {
 		print_answer(c, r->answer);
@@ -187,17 +130,17 @@ void outcome_print(struct ctx *c, const struct outcome *o, bool ask)
 	if (ask && r)
 		return; /* a turn without words */
 	if (!r) {
-		buf_fmt(&c->out, "queued for %s", o->peer);
-		if (o->reason[0]) {
+		buf_fmt(&c->out, "queued for %s", s->id.name);
+		if (s->reason[0]) {
 			buf_str(&c->out, ": ");
-			text_shown(&c->out, o->reason);
+			text_shown(&c->out, s->reason);
 		}
 	} else {
-		buf_fmt(&c->out, "delivered to %s", o->peer);
+		buf_fmt(&c->out, "delivered to %s", s->id.name);
 	}
 	if (r && r->woke)
 		buf_fmt(&c->out, " (woke: %s, %s)", r->mode, r->cause);
-	if (o->duplicate)
+	if (s->duplicate)
 		buf_str(&c->out, r ? " (a duplicate: nothing was sent)"
 				   : " (a duplicate: it was waiting already)");
 	buf_chr(&c->out, '\n');

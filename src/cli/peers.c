@@ -148,33 +148,6 @@ enum nature peer_nature(const struct ctx *c, const struct peer_record *r)
 	return m.default_intelligence;
 }
 
-static void profile_of_record(const struct peer_record *r, struct profile *p)
-{
-	bool fits = str_put(p->name, sizeof p->name, r->name) &&
-		    str_put(p->default_runtime, sizeof p->default_runtime, r->default_runtime) &&
-		    str_put(p->description, sizeof p->description, r->description);
-
-	for (size_t i = 0; fits && i < r->runtimes.n; i++)
-		strv_add(&p->runtimes, r->runtimes.v[i]);
-	p->intelligence = r->intelligence;
-	p->telegram = r->telegram;
-}
-
-int peer_profile(const struct peer_record *r, struct profile *out, struct err *e)
-{
-	struct err why = ERR_INIT;
-
-	if (profile_load(r->cwd, out, &why) == 0)
-		return 0;
-	if (why.code != ERR_NOT_FOUND) {
-		*e = why;
-		return -1;
-	}
-	profile_init(out);
-	profile_of_record(r, out);
-	return 0;
-}
-
 int peer_lock(const struct ctx *c, const struct peer_id *id, const char *what, int64_t wait_ms,
 	      struct lock *out, struct err *e)
 {

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "iapeer/agent/send.h"
 #include "iapeer/base/clock.h"
 #include "iapeer/base/log.h"
 #include "iapeer/cli/ctx.h"
-#include "iapeer/cli/message.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/reply.h"
@@ -19,6 +19,7 @@
 #include "iapeer/lifecycle/marks.h"
 #include "iapeer/registry/service.h"
 #include "iapeer/runtime/manifest.h"
+#include "iapeer/supervise/await.h"
 #include "iapeer/supervise/client.h"
 
 #include "iapeer/base/banned.h"
@@ -79,7 +80,7 @@ static int wake(const struct ctx *c, const struct target *t, struct result *r, s
 	if (keeper_deliver(&c->layout, &t->id, m.id, false, wake_deadline(c), reason, sizeof reason,
 			   e) < 0) {
 		/* What is said to have failed must not happen later. */
-		if (!message_withdraw(c, &t->id, m.id))
+		if (!message_withdraw(&c->layout, &t->id, m.id))
 			log_debug("life", "%s is still to be woken", t->id.name);
 		return -1;
 	}

@@ -11,6 +11,7 @@
 #include "iapeer/cli/targets.h"
 #include "iapeer/delivery/queue.h"
 #include "iapeer/delivery/receipt.h"
+#include "iapeer/supervise/await.h"
 #include "iapeer/supervise/client.h"
 
 #include "iapeer/base/banned.h"

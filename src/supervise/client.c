@@ -128,17 +128,18 @@ static int read_line(int fd, int64_t deadline_ms, struct buf *out, struct err *e
 	}
 }
 
-int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadline_ms,
-	       struct json **out_reply, struct err *e)
+int keeper_request(struct keeper_link *k, const struct json *request, struct err *e)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_LINE);
+	return send_line(k->fd, request, e);
+}
+
+int keeper_reply(const char *line, struct json **out_reply, struct err *e)
+{
 	auto_json struct json *j = NULL;
 	const struct json *error;
 	const char *text;
 
-	if (send_line(k->fd, request, e) < 0 || read_line(k->fd, deadline_ms, &b, e) < 0)
-		return -1;
-	if (json_parse(buf_cstr(&b), strcspn(buf_cstr(&b), "\n"), "the keeper's answer", &j, e) < 0)
+	if (json_parse(line, strcspn(line, "\n"), "the keeper's answer", &j, e) < 0)
 		return -1;
 	error = json_get(j, "error");
 	if (error) {
@@ -151,6 +152,16 @@ int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadli
 	*out_reply = j;
 	j = NULL;
 	return 0;
+}
+
+int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadline_ms,
+	       struct json **out_reply, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_LINE);
+
+	if (send_line(k->fd, request, e) < 0 || read_line(k->fd, deadline_ms, &b, e) < 0)
+		return -1;
+	return keeper_reply(buf_cstr(&b), out_reply, e);
 }
 
 /* The build that <root>/bin/iapeer names is the one that should keep: an older keeper is asked to
@@ -265,38 +276,6 @@ static int ask_on(const struct layout *l, struct json *request, int64_t deadline
 			return -1;
 		poll(NULL, 0, 10);
 	}
-}
-
-/* NOLINTNEXTLINE(readability-function-size): who, what, how far, how long, and why not */
-int keeper_deliver(const struct layout *l, const struct peer_id *id, const char *message_id,
-		   bool turn, int64_t deadline_ms, char *out_reason, size_t size, struct err *e)
-{
-	auto_json struct json *ask = json_object();
-	auto_json struct json *reply = NULL;
-	char identity[PEER_IDENTITY_MAX + 1];
-	const char *reason;
-	bool done = false;
-
-	peer_identity(id, identity);
-	json_set_str(ask, "op", "deliver");
-	json_set_str(ask, "identity", identity);
-	json_set_str(ask, "id", message_id);
-	json_set_bool(ask, "turn", turn);
-	if (size)
-		out_reason[0] = '\0';
-	if (ask_on(l, ask, deadline_ms, &reply, e) < 0) {
-		if (size)
-			str_cut(out_reason, size, e->msg);
-		return -1;
-	}
-	reason = json_text(json_get(reply, "reason"));
-	if (json_opt_bool(reply, "answer", "done", &done, e) < 0)
-		return -1;
-	if (done)
-		return 0;
-	if (size)
-		str_cut(out_reason, size, reason ? reason : "");
-	return err_set(e, ERR_TIMEOUT, 0, "%s", reason ? reason : "not delivered in time");
 }
 
 int keeper_apply(const struct layout *l, const struct peer_id *id, const char *trigger,

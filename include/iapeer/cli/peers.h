@@ -32,9 +32,6 @@ int peer_meant(const struct ctx *c, const char *name, const char *asked,
 int peer_name_check(const char *name, struct err *e) NODISCARD;
 /* What the record says, else its runtime's default. */
 enum nature peer_nature(const struct ctx *c, const struct peer_record *r);
-/* The profile in the record's folder; none there: an empty one with the record's values. Owned:
- * profile_done(). */
-int peer_profile(const struct peer_record *r, struct profile *out, struct err *e) NODISCARD;
 
 /* Take the peer's lock, waiting at most wait_ms: ERR_TIMEOUT names the holder. `what`: what we are
  * about to do. */

@@ -38,6 +38,7 @@ struct queue_item {
 
 void queue_item_done(struct queue_item *m);
 bool message_id_valid(const char *id);
+#define MESSAGE_ID_RULE "letters, digits and . _ : @ -, a letter or digit first, at most 80"
 void message_id_new(char out[static MESSAGE_ID_MAX + 1]);
 const char *wait_rung_word(enum wait_rung w);
 bool wait_rung_parse(const char *word, enum wait_rung *out);

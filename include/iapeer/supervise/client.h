@@ -22,16 +22,13 @@ void keeper_close(struct keeper_link *k);
  * failure. */
 int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadline_ms,
 	       struct json **out_reply, struct err *e) NODISCARD;
+/* The two halves of it, for who waits for other things too: ERR_NOT_FOUND when the keeper went
+ * away; the line it answered (a newline ends it), its `error` made *e. */
+int keeper_request(struct keeper_link *k, const struct json *request, struct err *e) NODISCARD;
+int keeper_reply(const char *line, struct json **out_reply, struct err *e) NODISCARD;
 /* The keeper's pid, 0 when none lives. Starts nothing. */
 int keeper_pid(const struct layout *l, pid_t *out, struct err *e) NODISCARD;
 
-/* Deliver: the item is in the queue; wait until its receipt reaches `wait` or the deadline.
- * *out_reason: why it still waits (""). Survives the keeper's death: it starts another and asks
- * again. ERR_TIMEOUT past the deadline; ERR_REFUSED, ERR_STOPPED, ERR_USAGE or ERR_CORRUPT at once
- * when it will not be delivered until somebody changes something (it stays in the queue). */
-int keeper_deliver(const struct layout *l, const struct peer_id *id, const char *message_id,
-		   bool turn, int64_t deadline_ms, char *out_reason, size_t size,
-		   struct err *e) NODISCARD;
 /* Run a trigger (new, run, attach) for the identity and wait for its outcome: the reply's members
  * are `mode`, `cause`, or an error's. */
 int keeper_apply(const struct layout *l, const struct peer_id *id, const char *trigger,

@@ -1,0 +1,355 @@
+/* The sending of one message, whoever asks for it. */
+#include "iapeer/agent/send.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
+#include "iapeer/base/lock.h"
+#include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
+#include "iapeer/delivery/check.h"
+#include "iapeer/delivery/deliver.h"
+#include "iapeer/launch/launch.h"
+#include "iapeer/launch/pane.h"
+#include "iapeer/lifecycle/marks.h"
+#include "iapeer/lifecycle/observe.h"
+#include "iapeer/registry/service.h"
+#include "iapeer/supervise/client.h"
+
+#include "iapeer/base/banned.h"
+
+#define KEEPER_WAIT_MS   10000
+#define NUDGE_MS         20
+#define WITHDRAW_WAIT_MS 2000
+
+/* On the heap: it holds a manifest, a profile and an item, more than a frame should. */
+struct sending *sending_new(const struct send_world *w)
+{
+	struct sending *s = xcalloc(1, sizeof *s);
+
+	s->w = *w;
+	message_id_new(s->item.id);
+	return s;
+}
+
+void sending_free(struct sending **p)
+{
+	struct sending *s = *p;
+
+	if (!s)
+		return;
+	manifest_done(&s->manifest);
+	profile_done(&s->profile);
+	queue_item_done(&s->item);
+	receipt_done(&s->receipt);
+	free(s);
+	*p = NULL;
+}
+
+/* ---- who and whether ---- */
+
+static int find_peer(struct sending *s, struct err *e)
+{
+	if (registry_need(s->w.registry, s->typed, &s->record, e) < 0 ||
+	    record_identity(s->record, s->runtime, &s->id, e) < 0)
+		return -1;
+	s->known = true;
+	if (manifest_load(s->w.layout, s->id.runtime, &s->manifest, e) < 0 ||
+	    peer_profile(s->record, &s->profile, e) < 0)
+		return -1;
+	if (s->item.wait == WAIT_RECORDED && s->manifest.proof != PROOF_RECORDED) {
+		err_set(e, ERR_USAGE, 0, "--wait recorded: %s can prove no more than submitted",
+			s->id.runtime);
+		return err_hint(e, "--wait submitted");
+	}
+	return 0;
+}
+
+/* The same id again: the first receipt, or the item that still waits. */
+static int find_duplicate(struct sending *s, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	s->has_receipt = receipt_load(s->w.layout, &s->id, s->item.id, &s->receipt, &why) == 0;
+	if (!s->has_receipt && why.code == ERR_NOT_FOUND)
+		s->queued = queue_find(s->w.layout, &s->id, s->item.id, s->item.file, &why) == 0;
+	s->duplicate = s->has_receipt || s->queued;
+	if (s->duplicate || why.code == ERR_NOT_FOUND)
+		return 0;
+	*e = why;
+	return -1;
+}
+
+static int check_who(struct sending *s, struct err *e)
+{
+	struct sender from;
+
+	if (sender_find(s->w.layout, s->w.registry, s->from, &from, e) < 0)
+		return -1;
+	s->item.from = from.id;
+	s->item.from_nature = from.nature;
+	s->item.from_verified = from.verified;
+	return check_sender(&from, &s->id, &s->profile, &s->manifest, e);
+}
+
+/* What its program said last, so that nobody has to look for it. */
+static void last_words(const struct layout *l, const struct peer_id *id, char *out, size_t size)
+{
+	struct session none = {.log_start = 0};
+	struct pane p = PANE_INIT;
+
+	p.layout = l;
+	p.session = &none;
+	layout_pane_log(id, p.log);
+	pane_tail(&p, out, size);
+}
+
+static int crash_loop(const struct sending *s, const struct observation *o, struct err *e)
+{
+	int n = death_ring_own(&o->deaths, clock_utc_ms(), s->w.settings->crashloop_window_ms);
+	const char *cause = o->deaths.n ? o->deaths.v[o->deaths.n - 1].cause : "";
+	char words[160];
+
+	last_words(s->w.layout, &s->id, words, sizeof words);
+	err_set(e, ERR_REFUSED, 0,
+		"crash loop: its program ended by itself %d times in %lld s%s%s%s%s", n,
+		(long long)(s->w.settings->crashloop_window_ms / 1000), *cause ? ", last: " : "",
+		cause, *words ? "; it said: " : "", words);
+	return err_hint(e, "iapeer start %s", s->id.name);
+}
+
+/* As a start would look for it: launch.env may name another PATH. */
+static int find_program(const struct sending *s, struct err *e)
+{
+	AUTO(strv_done) struct strv env = STRV_INIT;
+	AUTO(strv_done) struct strv args = STRV_INIT;
+	struct launch_in in = {.layout = s->w.layout,
+			       .settings = s->w.settings,
+			       .record = s->record,
+			       .profile = &s->profile,
+			       .manifest = &s->manifest,
+			       .id = s->id};
+	char program[LAYOUT_PATH];
+
+	if (launch_environment(&in, &env, &args, e) < 0)
+		return -1;
+	return manifest_program(&s->manifest, s->w.layout, &env, program, e);
+}
+
+static int check_state(struct sending *s, struct err *e)
+{
+	struct observe_in in = {
+	    .layout = s->w.layout, .settings = s->w.settings, .record = s->record, .id = s->id};
+	struct observation now;
+
+	if (service_guard(s->id.name, NULL, e) < 0)
+		return -1;
+	if (mark_is_set(s->w.layout, &s->id, MARK_STOPPED)) {
+		err_set(e, ERR_STOPPED, 0, "%s is stopped", s->id.name);
+		return err_hint(e, "iapeer start %s", s->id.name);
+	}
+	if (observe(&in, &now, e) < 0)
+		return -1;
+	s->live = observe_shown(&now) == SHOWN_LIVE;
+	if (s->live)
+		return 0;
+	if (find_program(s, e) < 0)
+		return -1;
+	return now.snap.crash_loop ? crash_loop(s, &now, e) : 0;
+}
+
+int sending_check(struct sending *s, struct err *e)
+{
+	if (find_peer(s, e) < 0 || check_message(&s->item, &s->manifest, e) < 0 ||
+	    find_duplicate(s, e) < 0)
+		return -1;
+	if (s->duplicate)
+		return 0;
+	return check_who(s, e) < 0 ? -1 : check_state(s, e);
+}
+
+/* ---- sending ---- */
+
+static bool wants_turn(const struct sending *s)
+{
+	return s->item.wait == WAIT_TURN;
+}
+
+int sending_accept(struct sending *s, struct err *e)
+{
+	if (sending_settled(s))
+		return 0;
+	if (keeper_ensure(s->w.layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0)
+		return -1;
+	if (s->duplicate)
+		return 0;
+	s->item.accepted_at_ms = clock_utc_ms();
+	s->item.wait_until_ms = wants_turn(s) ? s->item.accepted_at_ms + s->timeout_ms : 0;
+	if (deliver_accept(s->w.layout, &s->id, &s->item, e) < 0)
+		return -1;
+	s->queued = true;
+	return 0;
+}
+
+bool sending_settled(const struct sending *s)
+{
+	return s->has_receipt;
+}
+
+int sending_begin(struct sending *s, struct await *a, struct err *e)
+{
+	a->deadline_ms = clock_mono_ms() + s->timeout_ms;
+	if (s->item.wait == WAIT_ACCEPTED)
+		a->deadline_ms = clock_mono_ms() + NUDGE_MS; /* not waited for */
+	if (await_begin(a, s->w.layout, &s->id, s->item.id, wants_turn(s), e) == 0)
+		return 0;
+	str_cut(s->reason, sizeof s->reason, e->msg);
+	return -1;
+}
+
+bool sending_drops_attachments(const struct sending *s)
+{
+	return s->item.attachments.n && s->manifest.envelope == ENVELOPE_BARE;
+}
+
+/* The receipt may be there although the waiting failed: it counts for more. */
+static void look_again(struct sending *s)
+{
+	struct err why = ERR_INIT;
+	char file[64];
+
+	receipt_done(&s->receipt);
+	s->receipt = (struct receipt){.answer = NULL};
+	s->has_receipt = receipt_load(s->w.layout, &s->id, s->item.id, &s->receipt, &why) == 0;
+	s->queued = !s->has_receipt && queue_find(s->w.layout, &s->id, s->item.id, file, &why) == 0;
+}
+
+/* ---- what became of it ---- */
+
+/* Waiting is no failure where nobody wanted more, or the peer takes its tasks one by one. */
+static int still_waits(const struct sending *s, struct err *e)
+{
+	if (s->item.wait == WAIT_ACCEPTED || s->profile.wake_policy == WAKE_EPHEMERAL)
+		return 0;
+	err_set(e, ERR_QUEUED, 0, "accepted, not yet delivered%s%s", s->reason[0] ? ": " : "",
+		s->reason);
+	return err_hint(e, "it waits in the queue (iapeer queue %s)", s->id.name);
+}
+
+static int of_receipt(const struct sending *s, struct err *e)
+{
+	const struct receipt *r = &s->receipt;
+	const char *why = r->reason[0] ? r->reason : err_text(ERR_TIMEOUT);
+
+	switch (r->status) {
+	case DELIVERY_DELIVERED:
+		if (!wants_turn(s) || r->turn_ended || (s->duplicate && r->answer))
+			return 0;
+		err_set(e, ERR_TIMEOUT, 0, "delivered, but the turn has not ended in time");
+		return err_hint(e, "iapeer read %s", s->id.name);
+	case DELIVERY_QUEUED:
+		return still_waits(s, e);
+	case DELIVERY_REFUSED:
+		return err_set(e, ERR_REFUSED, 0, "%s", why);
+	case DELIVERY_AMBIGUOUS:
+		return err_set(e, ERR_AMBIGUOUS, 0, "it may or may not have arrived: %s", why);
+	case DELIVERY_FAILED:
+	case DELIVERY_STATUS_COUNT:
+		break;
+	}
+	return err_set(e, ERR_TIMEOUT, 0, "%s", why);
+}
+
+bool message_withdraw(const struct layout *l, const struct peer_id *id, const char *message_id)
+{
+	AUTO(lock_done) struct lock lock = LOCK_INIT;
+	char path[LAYOUT_PATH], held[LAYOUT_PATH], file[64];
+	struct err e = ERR_INIT;
+
+	layout_lock(id, held);
+	layout_state(id, "sending", path);
+	return fs_mkdirs(l->root_fd, LAYOUT_LOCKS, &e) == 0 &&
+	       lock_take(&lock, l->root_fd, held, "withdraw", clock_mono_ms() + WITHDRAW_WAIT_MS,
+			 &e) == 0 &&
+	       !fs_exists(l->root_fd, path) && queue_find(l, id, message_id, file, &e) == 0 &&
+	       queue_remove(l, id, file, &e) == 0;
+}
+
+/* Stopped, or in a crash loop, since we looked: then it was refused, and must not be delivered
+ * later after all. */
+static bool refused(struct sending *s, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	if (s->duplicate || s->item.wait == WAIT_ACCEPTED || check_state(s, &why) == 0)
+		return false;
+	if ((why.code != ERR_STOPPED && why.code != ERR_REFUSED) ||
+	    !message_withdraw(s->w.layout, &s->id, s->item.id))
+		return false;
+	s->queued = false;
+	*e = why;
+	s->reason[0] = '\0';
+	return true;
+}
+
+/* The keeper's failure says why; the receipt, else the queue, says what is so. */
+int sending_finish(struct sending *s, int rc, struct err *e)
+{
+	look_again(s);
+	if (s->has_receipt)
+		return of_receipt(s, e);
+	if (!s->queued)
+		return rc < 0 ? -1 : err_set(e, ERR_FAILED, 0, "no receipt");
+	if (refused(s, e))
+		return -1;
+	if (rc < 0 && e->code != ERR_TIMEOUT && !s->reason[0])
+		str_cut(s->reason, sizeof s->reason, e->msg);
+	return still_waits(s, e);
+}
+
+/* ---- in JSON ---- */
+
+static enum delivery_status status_of(const struct sending *s, enum err_code code)
+{
+	if (s->has_receipt)
+		return s->receipt.status;
+	if (code == ERR_NONE || code == ERR_QUEUED)
+		return DELIVERY_QUEUED;
+	if (code == ERR_AMBIGUOUS)
+		return DELIVERY_AMBIGUOUS;
+	if (code == ERR_FAILED || code == ERR_TIMEOUT || code == ERR_CORRUPT)
+		return DELIVERY_FAILED;
+	return DELIVERY_REFUSED;
+}
+
+static enum rung rung_of(const struct sending *s)
+{
+	if (s->has_receipt)
+		return s->receipt.rung;
+	return s->queued ? RUNG_ACCEPTED : RUNG_NONE;
+}
+
+struct json *sending_json(const struct sending *s, int rc, const struct err *e)
+{
+	const struct receipt *r = s->has_receipt ? &s->receipt : NULL;
+	const char *reason = rc < 0 && !s->reason[0] ? e->msg : s->reason;
+	struct json *j = json_object();
+
+	json_set_str(j, "id", s->item.id);
+	json_set_str(j, "peer", s->known ? s->id.name : s->typed);
+	json_set_str(j, "runtime", s->known ? s->id.runtime : "");
+	json_set_str(j, "status", delivery_status_word(status_of(s, rc < 0 ? e->code : ERR_NONE)));
+	json_set_str(j, "rung", rung_word(rung_of(s)));
+	json_set_bool(j, "woke", r && r->woke);
+	if (r && r->woke) {
+		json_set_str_opt(j, "mode", r->mode);
+		json_set_str_opt(j, "cause", r->cause);
+	}
+	json_set_bool(j, "duplicate", s->duplicate);
+	json_set_str_opt(j, "reason", r && r->reason[0] ? r->reason : reason);
+	if (wants_turn(s) && r && r->answer)
+		json_set_str(j, "answer", r->answer);
+	return j;
+}
