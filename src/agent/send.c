@@ -7,8 +7,10 @@
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
 #include "iapeer/base/lock.h"
+#include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
+#include "iapeer/delivery/chain.h"
 #include "iapeer/delivery/check.h"
 #include "iapeer/delivery/deliver.h"
 #include "iapeer/launch/launch.h"
@@ -43,6 +45,7 @@ void sending_free(struct sending **p)
 	manifest_done(&s->manifest);
 	profile_done(&s->profile);
 	queue_item_done(&s->item);
+	strv_done(&s->hops);
 	receipt_done(&s->receipt);
 	free(s);
 	*p = NULL;
@@ -84,14 +87,30 @@ static int find_duplicate(struct sending *s, struct err *e)
 
 static int check_who(struct sending *s, struct err *e)
 {
-	struct sender from;
+	struct sender *who = &s->sender;
 
-	if (sender_find(s->w.layout, s->w.registry, s->from, &from, e) < 0)
+	if (sender_find(s->w.layout, s->w.registry, s->from, who, e) < 0)
 		return -1;
-	s->item.from = from.id;
-	s->item.from_nature = from.nature;
-	s->item.from_verified = from.verified;
-	return check_sender(&from, &s->id, &s->profile, &s->manifest, e);
+	if (s->by_program && sender_is_person(who)) {
+		who->nature = NATURE_ARTIFICIAL;
+		who->verified = false;
+	}
+	s->item.from = who->id;
+	s->item.from_nature = who->nature;
+	s->item.from_verified = who->verified;
+	return check_sender(who, &s->id, &s->profile, &s->manifest, e);
+}
+
+/* With a person at one end it is no loop of agents. */
+static int check_loop(struct sending *s, struct err *e)
+{
+	enum nature theirs = s->record->intelligence;
+
+	if (theirs == NATURE_NONE)
+		theirs = s->manifest.default_intelligence;
+	if (theirs == NATURE_NATURAL)
+		return 0;
+	return chain_check(s->w.layout, s->w.settings, &s->sender, &s->id, &s->hops, e);
 }
 
 /* What its program said last, so that nobody has to look for it. */
@@ -167,7 +186,9 @@ int sending_check(struct sending *s, struct err *e)
 		return -1;
 	if (s->duplicate)
 		return 0;
-	return check_who(s, e) < 0 ? -1 : check_state(s, e);
+	if (check_who(s, e) < 0 || check_state(s, e) < 0)
+		return -1;
+	return check_loop(s, e);
 }
 
 /* ---- sending ---- */
@@ -175,6 +196,15 @@ int sending_check(struct sending *s, struct err *e)
 static bool wants_turn(const struct sending *s)
 {
 	return s->item.wait == WAIT_TURN;
+}
+
+/* A message is worth more than the memory of it. */
+static void note_chain(const struct sending *s)
+{
+	struct err e = ERR_INIT;
+
+	if (chain_note(s->w.layout, s->w.settings, &s->id, &s->item, &s->hops, &e) < 0)
+		log_warn("send", "not remembered: %s", e.msg);
 }
 
 int sending_accept(struct sending *s, struct err *e)
@@ -187,6 +217,7 @@ int sending_accept(struct sending *s, struct err *e)
 		return 0;
 	s->item.accepted_at_ms = clock_utc_ms();
 	s->item.wait_until_ms = wants_turn(s) ? s->item.accepted_at_ms + s->timeout_ms : 0;
+	note_chain(s);
 	if (deliver_accept(s->w.layout, &s->id, &s->item, e) < 0)
 		return -1;
 	s->queued = true;

@@ -281,6 +281,12 @@ struct json *json_array(void)
 	return from_node(cJSON_CreateArray());
 }
 
+struct json *json_null(void)
+{
+	abort_without_memory();
+	return from_node(cJSON_CreateNull());
+}
+
 struct json *json_copy(const struct json *j)
 {
 	abort_without_memory();
@@ -302,6 +308,15 @@ struct json *json_set(struct json *o, const char *key, struct json *take_value)
 	else
 		must(cJSON_AddItemToObject(&o->node, key, &take_value->node));
 	return take_value;
+}
+
+void json_set_err(struct json *o, const struct err *e)
+{
+	struct json *error = json_set(o, "error", json_object());
+
+	json_set_str(error, "code", err_word(e->code));
+	json_set_str(error, "message", e->msg);
+	json_set_str_opt(error, "hint", e->hint);
 }
 
 void json_set_str(struct json *o, const char *key, const char *value)

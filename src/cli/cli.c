@@ -33,15 +33,6 @@ static int flush(struct buf *out, struct err *e)
 	return 0;
 }
 
-static void add_error(struct json *reply, const struct err *e)
-{
-	struct json *o = json_set(reply, "error", json_object());
-
-	json_set_str(o, "code", err_word(e->code));
-	json_set_str(o, "message", e->msg);
-	json_set_str_opt(o, "hint", e->hint);
-}
-
 static void say_error(const struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
@@ -72,7 +63,7 @@ static int finish(struct ctx *c, int rc, struct err *e)
 		if (rc < 0 && !c->reply)
 			c->reply = json_object();
 		if (rc < 0)
-			add_error(c->reply, e);
+			json_set_err(c->reply, e);
 		if (c->reply) {
 			buf_cut(&c->out, 0);
 			json_print(c->reply, false, &c->out);

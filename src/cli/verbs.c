@@ -33,6 +33,12 @@
 	"--fix narrows modes, mends the link bin/iapeer, adds this shell's folders to the peers' " \
 	"PATH, makes the registry say what the profiles say, deletes files and sockets that "      \
 	"nobody uses, and ends sessions that nobody registered."
+#define MCP_DETAIL                                                                                 \
+	"An agent's program starts it inside a peer's session and speaks the Model Context "       \
+	"Protocol with it on standard input and output. Its one tool, send_to_peer, is `send` "    \
+	"from that peer, or with wait_secs `ask`. It ends with its input.\n\n"                     \
+	"  claude --mcp-config '{\"mcpServers\":{\"iapeer\":{\"command\":\"iapeer\","              \
+	"\"args\":[\"mcp\"]}}}'"
 #define COMPLETION_DETAIL                                                                          \
 	"Packages install it; by hand:\n\n"                                                        \
 	"  bash  source <(iapeer completion bash)                        in ~/.bashrc\n"           \
@@ -247,6 +253,12 @@ const struct verb verbs[] = {
      .brief = "the keeper, in the foreground; it starts by itself too",
      .detail = "One process a root holds what must outlive a command. The first command that needs "
 	       "it starts it."},
+    {.name = "mcp",
+     .run = verb_mcp,
+     .args = "",
+     .flags = V_JSON,
+     .brief = "a server for agents: the tool send_to_peer (MCP, stdio)",
+     .detail = MCP_DETAIL},
     {.name = "completion",
      .run = verb_completion,
      .args = "bash|zsh|fish",

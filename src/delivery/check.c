@@ -93,6 +93,17 @@ int check_message(struct queue_item *m, const struct manifest *mf, struct err *e
 	return check_attachments(m, mf, e);
 }
 
+/* The command that adds a nature to what is accepted now. */
+static int hint_accepts(const struct peer_id *to, unsigned accepts, struct err *e)
+{
+	AUTO(buf_done) struct buf words = BUF_INIT(CAP_LINE);
+
+	for (int n = NATURE_NONE + 1; n < NATURE_COUNT; n++)
+		if (accepts & 1U << n)
+			buf_fmt(&words, "%s%s", words.len ? "," : "", nature_word((enum nature)n));
+	return err_hint(e, "iapeer set %s accepts=%s", to->name, buf_cstr(&words));
+}
+
 int check_sender(const struct sender *s, const struct peer_id *to, const struct profile *p,
 		 const struct manifest *mf, struct err *e)
 {
@@ -103,8 +114,8 @@ int check_sender(const struct sender *s, const struct peer_id *to, const struct 
 		return err_set(e, ERR_REFUSED, 0, "a peer does not send to itself");
 	if (accepts & 1U << nature)
 		return 0;
-	err_set(e, ERR_REFUSED, 0, "%s does not take messages from %s senders (%s-%s)", to->name,
-		nature_word(nature), s->id.runtime, s->id.name);
-	return err_hint(e, "its owner may allow it: iapeer set %s accepts=%s,...", to->name,
-			nature_word(nature));
+	err_set(e, ERR_REFUSED, 0,
+		"%s does not take messages from %s senders (%s-%s); its owner may allow them",
+		to->name, nature_word(nature), s->id.runtime, s->id.name);
+	return hint_accepts(to, accepts | 1U << nature, e);
 }

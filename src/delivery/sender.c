@@ -130,6 +130,11 @@ static void person(struct sender *s)
 	s->verified = true;
 }
 
+bool sender_is_person(const struct sender *s)
+{
+	return !s->inside && strcmp(s->id.runtime, CLI_RUNTIME) == 0;
+}
+
 /* What the environment says is a hint, good enough only where the processes above us say nothing.
  */
 static bool claimed(const struct registry *r, struct peer_id *out)

@@ -30,7 +30,8 @@ enum kind {
 
 /* One row a setting. */
 struct row {
-	const char *name, *shown; /* of the variable and in config.json; in settings_text() */
+	const char *name;  /* of the variable and in config.json */
+	const char *shown; /* in settings_text(); NULL: the keeper does not act on it */
 	enum kind kind;
 	size_t offset;
 	int64_t min, max, fallback; /* in the unit of the name */
@@ -45,6 +46,9 @@ static const struct row rows[] = {
     {"IAPEER_READY_GATE_SECS",             "ready_gate",              SECS,  AT(ready_gate_ms),             1, MAX_SECS,  120},
     {"IAPEER_CRASHLOOP_MAX",               "crashloop_max",           COUNT, AT(crashloop_max),             1, 16,        3},
     {"IAPEER_CRASHLOOP_WINDOW_SECS",       "crashloop_window",        SECS,  AT(crashloop_window_ms),       1, MAX_SECS,  300},
+    {"IAPEER_MAX_HOPS",                    NULL,                      COUNT, AT(max_hops),                  1, 64,        8},
+    {"IAPEER_PAIR_MAX",                    NULL,                      COUNT, AT(pair_max),                  1, 200,       20},
+    {"IAPEER_PAIR_WINDOW_SECS",            NULL,                      SECS,  AT(pair_window_ms),            1, 86400,     600},
     {"IAPEER_EPHEMERAL_QUIET_SECS",        "ephemeral_quiet",         SECS,  AT(ephemeral_quiet_ms),        0, MAX_SECS,  20},
     {"IAPEER_EPHEMERAL_UNARMED_IDLE_SECS", "ephemeral_unarmed_idle",  SECS,  AT(ephemeral_unarmed_idle_ms), 0, MAX_SECS,  600},
     {"IAPEER_CANARY",                      "canary",                  FLAG,  AT(canary),                    0, 1,         1},
@@ -231,7 +235,7 @@ void settings_text(const struct settings *s, char *out, size_t size)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		int64_t n = fetch(s, &rows[i]);
 
-		if (n == rows[i].fallback)
+		if (n == rows[i].fallback || !rows[i].shown)
 			continue;
 		if (rows[i].kind == FLAG)
 			buf_fmt(&b, " %s=%s", rows[i].shown, n ? "on" : "off");

@@ -59,13 +59,8 @@ static void say_done(const struct apply_outcome *o, const struct err *e)
 	json_set_str_opt(j, "cause", o->cause);
 	json_set_str_opt(j, "waiting", o->waiting);
 	json_set_str_opt(j, "rule", o->rule);
-	if (e) {
-		struct json *error = json_set(j, "error", json_object());
-
-		json_set_str(error, "code", err_word(e->code));
-		json_set_str(error, "message", e->msg);
-		json_set_str_opt(error, "hint", e->hint);
-	}
+	if (e)
+		json_set_err(j, e);
 	say(j);
 }
 

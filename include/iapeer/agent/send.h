@@ -10,6 +10,7 @@
 #pragma once
 #include "iapeer/base/json.h"
 #include "iapeer/delivery/receipt.h"
+#include "iapeer/delivery/sender.h"
 #include "iapeer/registry/registry.h"
 #include "iapeer/registry/settings.h"
 #include "iapeer/runtime/manifest.h"
@@ -28,7 +29,11 @@ struct sending {
 	const char *typed, *runtime, *from; /* borrowed; the latter two may be NULL */
 	struct queue_item item;
 	int64_t timeout_ms;
+	bool
+	    by_program; /* a program asks: outside of a session it is not the person at the shell */
 	/* What is found. */
+	struct sender sender;
+	struct strv hops; /* delivery/chain.h */
 	struct peer_id id;
 	bool known; /* id is filled */
 	const struct peer_record *record;

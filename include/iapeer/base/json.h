@@ -77,6 +77,7 @@ int json_req_i64(const struct json *o, const char *where, const char *key, int64
 /* ---- building ---- */
 struct json *json_object(void);
 struct json *json_array(void);
+struct json *json_null(void); /* for a member that has to be there */
 struct json *json_copy(const struct json *j);
 /* Set a member, or replace it in its place. A NULL or empty string is left out by the _opt form,
  * and so is a time of 0: a member that was there goes. 64-bit ids go as strings: a number beyond
@@ -87,6 +88,7 @@ void json_set_i64(struct json *o, const char *key, int64_t value);
 void json_set_bool(struct json *o, const char *key, bool value);
 void json_set_time(struct json *o, const char *key, int64_t utc_ms); /* ISO 8601; 0 is left out */
 void json_set_strv(struct json *o, const char *key, const struct strv *v);
+void json_set_err(struct json *o, const struct err *e); /* "error": {"code","message","hint"?} */
 struct json *json_set(struct json *o, const char *key,
 		      struct json *take_value); /* returns the value, borrowed */
 void json_unset(struct json *o, const char *key);

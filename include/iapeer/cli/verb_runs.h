@@ -28,6 +28,7 @@ VERB_RUN(why);
 VERB_RUN(logs);
 VERB_RUN(doctor);
 VERB_RUN(supervise);
+VERB_RUN(mcp);
 VERB_RUN(completion);
 VERB_RUN(complete);
 VERB_RUN(help);

@@ -9,6 +9,8 @@ struct sender {
 	bool verified; /* by process ancestry, or a person at the shell */
 	bool inside;   /* we run inside that peer's session */
 };
+/* The person at the shell, no peer. */
+bool sender_is_person(const struct sender *s);
 /* `from`: an identity as typed, or NULL. ERR_USAGE (no valid identity), ERR_NOT_FOUND (not
  * registered), ERR_REFUSED (it contradicts the ancestry). */
 int sender_find(const struct layout *l, const struct registry *r, const char *from,

@@ -9,6 +9,8 @@ struct settings {
 	int boot_parallel;
 	int crashloop_max;
 	int64_t crashloop_window_ms;
+	int max_hops, pair_max; /* the loop breaker's: delivery/chain.h */
+	int64_t pair_window_ms;
 	bool canary;
 	bool log_verbose;
 	int64_t lifecycle_log_max_bytes, delivery_log_max_bytes, panelog_max_bytes;

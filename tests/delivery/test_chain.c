@@ -1,0 +1,107 @@
+#include "iapeer/delivery/chain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "world.h"
+
+#include "iapeer/base/str.h"
+
+#include "iapeer/base/banned.h"
+
+static const struct peer_id ann = {.name = "ann", .runtime = "claude"};
+static const struct peer_id bob = {.name = "bob", .runtime = "claude"};
+static const struct peer_id cid = {.name = "cid", .runtime = "shell"};
+
+static const struct settings limits = {.max_hops = 4, .pair_max = 3, .pair_window_ms = 600 * 1000};
+
+static struct sender agent(const struct peer_id *id)
+{
+	return (struct sender){.id = *id, .nature = NATURE_ARTIFICIAL, .inside = true};
+}
+
+/* Send, as sending does it; the hops as words, or "refused". Good until the next call. */
+static const char *passes(const struct world *w, struct sender from, const struct peer_id *to,
+			  const char *id)
+{
+	static char words[400];
+	AUTO(strv_done) struct strv hops = STRV_INIT;
+	struct queue_item m = {.from = from.id, .from_nature = from.nature};
+	size_t n = 0;
+
+	str_cut(m.id, sizeof m.id, id);
+	last_err = (struct err)ERR_INIT;
+	if (chain_check(&w->l, &limits, &from, to, &hops, &last_err) < 0) {
+		assert_int_equal(last_err.code, ERR_REFUSED);
+		return "refused";
+	}
+	OK(chain_note(&w->l, &limits, to, &m, &hops, e));
+	words[0] = '\0';
+	for (size_t i = 0; i < hops.n; i++)
+		n += (size_t)snprintf(words + n, sizeof words - n, "%s%s", i ? " " : "", hops.v[i]);
+	return words;
+}
+
+/* Without reports: what was delivered last is what is worked on. */
+static void a_program_that_reports_nothing_works_on_what_it_got_last(void **state)
+{
+	struct world *w = *state;
+	struct queue_item waits = {.id = "m2", .from = ann, .body = NULL};
+
+	passes(w, agent(&ann), &cid, "m1");
+	assert_string_equal(passes(w, agent(&cid), &bob, "m3"), "ann cid");
+	passes(w, agent(&bob), &cid, "m2");
+	OK(queue_put(&w->l, &cid, &waits, e)); /* it has not got that one yet */
+	assert_string_equal(passes(w, agent(&cid), &ann, "m4"), "ann cid");
+	world_write(w, world_state(&cid, "sending"), "{\"id\":\"m2\"}"); /* or is getting it */
+	assert_string_equal(passes(w, agent(&cid), &ann, "m5"), "ann cid bob cid");
+}
+
+static void an_unreadable_file_counts_as_none(void **state)
+{
+	static const char *const texts[] = {"",
+					    "{",
+					    "[]",
+					    "{\"format\":2}",
+					    "{\"format\":1,\"messages\":[{\"id\":\"m\"}]}",
+					    "{\"format\":1,\"messages\":7}"};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		world_write(w, world_state(&ann, "chain"), texts[i]);
+		assert_string_equal(passes(w, agent(&ann), &bob, "m"), i < 3 ? "ann" : "refused");
+		assert_string_equal(passes(w, agent(&cid), &ann, "m"), "cid");
+	}
+}
+
+static void the_file_stays_small(void **state)
+{
+	struct world *w = *state;
+	char id[16];
+
+	for (int i = 0; i < 270; i++) {
+		struct queue_item m = {.from = bob};
+		struct strv none = STRV_INIT;
+
+		snprintf(id, sizeof id, "m%d", i);
+		str_cut(m.id, sizeof m.id, id);
+		OK(chain_note(&w->l, &limits, &ann, &m, &none, e));
+	}
+	assert_true(world_size(w, world_state(&ann, "chain")) < 256 * 120);
+	assert_int_equal(world_lines(w, world_state(&ann, "chain"), "\"m269\""), 1);
+	assert_int_equal(world_lines(w, world_state(&ann, "chain"), "\"m10\""), 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(a_program_that_reports_nothing_works_on_what_it_got_last),
+	    TEST(an_unreadable_file_counts_as_none),
+	    TEST(the_file_stays_small),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
