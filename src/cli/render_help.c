@@ -94,10 +94,18 @@ static void option_rows(const struct term *t, struct buf *out, const struct verb
 	}
 }
 
+static bool has_options(const struct verb *v)
+{
+	for (const struct opt *o = v->opts; o && o->name; o++)
+		if (!o->hidden)
+			return true;
+	return false;
+}
+
 void help_verb(const struct term *t, const struct verb *v, struct buf *out)
 {
 	buf_fmt(out, "usage: iapeer %s%s%s%s\n\n", v->name, *v->args ? " " : "", v->args,
-		v->opts && v->opts[0].name ? " [--option...]" : "");
+		has_options(v) ? " [--option...]" : "");
 	paragraph(t, out, v->brief);
 	if (!str_empty(v->detail)) {
 		buf_chr(out, '\n');

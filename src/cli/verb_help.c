@@ -6,6 +6,7 @@
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/render_help.h"
+#include "iapeer/cli/render_man.h"
 #include "iapeer/cli/verbs.h"
 
 #include "iapeer/base/banned.h"
@@ -27,6 +28,10 @@ int verb_help(struct ctx *c, const struct parsed *p, struct err *e)
 	const char *page = parsed_arg(p, 0);
 	const struct verb *v = page ? verb_find(page) : NULL;
 
+	if (opt_given(p, "roff")) {
+		man_verbs(&c->out);
+		return 0;
+	}
 	if (page && strcmp(page, EXIT_CODES) == 0) {
 		c->reply = help_codes_json();
 		help_exit_codes(&c->term, &c->out);

@@ -130,3 +130,7 @@ const struct opt canary_opts[] = {
     {.name = "log-dir", .value = "<folder>", .help = "where deaths are recorded"},
     {.name = NULL},
 };
+const struct opt help_opts[] = {
+    {.name = "roff", .help = "all of it as a manual page", .hidden = true},
+    {.name = NULL},
+};

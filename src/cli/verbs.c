@@ -274,6 +274,7 @@ const struct verb verbs[] = {
      .max_args = 1,
      .comp = {COMP_VERB},
      .flags = V_JSON,
+     .opts = help_opts,
      .brief = "this page, or one on a verb",
      .detail = ""},
     {.name = "version",

@@ -21,5 +21,6 @@ extern const struct opt apply_opts[];
 extern const struct opt panelog_opts[];
 extern const struct opt hook_opts[];
 extern const struct opt canary_opts[];
+extern const struct opt help_opts[];
 /* `ask` is `send --wait turn`: it has all of its options but the first. */
 #define ask_opts (send_opts + 1)

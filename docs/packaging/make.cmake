@@ -1,0 +1,13 @@
+# Writes OUT: what PROGRAM prints (its words in ARGS), compressed if OUT ends in .gz.
+string(REGEX REPLACE "\\.gz$" "" plain ${OUT})
+execute_process(COMMAND ${PROGRAM} ${ARGS} OUTPUT_FILE ${plain} RESULT_VARIABLE failed)
+if(failed)
+  file(REMOVE ${plain})
+  message(FATAL_ERROR "${PROGRAM} ${ARGS}: ${failed}")
+endif()
+if(NOT plain STREQUAL OUT)
+  execute_process(COMMAND gzip -9nf ${plain} RESULT_VARIABLE failed)
+  if(failed)
+    message(FATAL_ERROR "gzip ${plain}: ${failed}")
+  endif()
+endif()
