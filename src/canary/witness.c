@@ -1,5 +1,6 @@
 #include "iapeer/canary/witness.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,16 +33,26 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* A socket's name holds its identity, or a hash of its path: the folder may be reached by many. */
+/* A socket's name holds its identity, or a hash of its path, and its folder may be reached by many
+ * paths. A namesake in another root is another socket. */
 static bool same_socket(const char *a, size_t a_len, const char *socket)
 {
+	struct fs_info theirs, ours;
 	char path[LAYOUT_PATH];
+	struct err e;
 
 	if (a_len == 0 || a_len >= sizeof path)
 		return false;
 	memcpy(path, a, a_len);
 	path[a_len] = '\0';
-	return strcmp(base_name(path), base_name(socket)) == 0;
+	if (strcmp(path, socket) == 0)
+		return true;
+	if (strcmp(base_name(path), base_name(socket)) != 0)
+		return false;
+	if (path[0] != '/' || fs_stat(AT_FDCWD, path, &theirs, &e) < 0 || !theirs.exists)
+		return true;
+	return fs_stat(AT_FDCWD, socket, &ours, &e) == 0 && ours.exists &&
+	       ours.inode == theirs.inode;
 }
 
 static const char *next_word(const struct buf *b, const char *word)

@@ -18,15 +18,28 @@
 
 #define EXITS   ROOT_REL(LAYOUT_EXITS_LOG)
 #define WITNESS ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.witness"
-#define SOCKET  "/nowhere/tmux-iap-shell-bob.sock"
+
+/* Every process is looked at: the names are of this run's own. */
+static char socket_name[80], socket_here[100], socket_there[100], socket_else[100],
+    tmux_variable[120];
+
+static void name_sockets(void)
+{
+	snprintf(socket_name, sizeof socket_name, "tmux-iap-shell-bob-%ld.sock", (long)getpid());
+	snprintf(socket_here, sizeof socket_here, "/nowhere/%s", socket_name);
+	snprintf(socket_there, sizeof socket_there, "/other/way/%s", socket_name);
+	snprintf(socket_else, sizeof socket_else, "/nowhere/x%s", socket_name);
+	snprintf(tmux_variable, sizeof tmux_variable, "%s,123,0", socket_here);
+}
 
 /* A watched server, as the ledger has it. */
 static struct canary armed(const struct world *w, const char *identity)
 {
-	struct canary c = {.socket = SOCKET};
+	struct canary c = {.server = {0}};
 	enum canary_state s;
 
 	str_cut(c.identity, sizeof c.identity, identity);
+	str_cut(c.socket, sizeof c.socket, socket_here);
 	c.server = scratch_process();
 	OK(canary_arm(&w->l, &c, e));
 	OK(canary_load(&w->l, identity, &s, &c, e));
@@ -105,7 +118,7 @@ static void a_client_with_such_words_is_the_one_that_asked(void **state)
 	struct canary c = armed(w, "shell-bob");
 	char self[32];
 
-	CLIENT(one, "-S", "/other/way/tmux-iap-shell-bob.sock", "kill-server");
+	CLIENT(one, "-S", socket_there, "kill-server");
 	struct witness n = noted(w, &c);
 	assert_true(str_starts(n.asker, "tmux < test_witness"));
 	snprintf(self, sizeof self, " %ld", (long)getpid());
@@ -118,7 +131,7 @@ static void a_client_of_another_server_did_not_ask(void **state)
 	struct world *w = *state;
 	struct canary c = armed(w, "shell-bob");
 
-	CLIENT(one, "-S", "/nowhere/tmux-iap-shell-bobby.sock", "kill-server");
+	CLIENT(one, "-S", socket_else, "kill-server");
 	assert_string_equal(noted(w, &c).asker, "");
 	scratch_end(c.server, SIGKILL);
 }
@@ -139,7 +152,7 @@ static void a_client_inside_means_the_server_of_its_environment(void **state)
 	struct world *w = *state;
 	struct canary c = armed(w, "shell-bob");
 
-	setenv("TMUX", SOCKET ",123,0", 1);
+	setenv("TMUX", tmux_variable, 1);
 	CLIENT(one, "kill-session");
 	unsetenv("TMUX");
 	assert_true(str_starts(noted(w, &c).asker, "tmux < "));
@@ -151,10 +164,10 @@ static void the_only_attached_client_asked_by_a_key(void **state)
 	struct world *w = *state;
 	struct canary c = armed(w, "shell-bob");
 
-	CLIENT(one, "-S", SOCKET, "attach-session");
+	CLIENT(one, "-S", socket_here, "attach-session");
 	assert_true(str_starts(noted(w, &c).asker, "tmux < "));
 	{
-		CLIENT(two, "-S", SOCKET, "attach-session", "-r");
+		CLIENT(two, "-S", socket_here, "attach-session", "-r");
 		assert_string_equal(noted(w, &c).asker, ""); /* one of two: which, nobody knows */
 	}
 	scratch_end(c.server, SIGKILL);
@@ -283,5 +296,6 @@ int main(void)
 	    TEST(a_file_that_is_no_witness_is_none),
 	};
 
+	name_sockets();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
