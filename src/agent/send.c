@@ -229,10 +229,20 @@ bool sending_settled(const struct sending *s)
 	return s->has_receipt;
 }
 
+/* An ephemeral worker at its task, or with tasks before this one: it may take hours, and nobody
+ * who did not ask to wait for more is kept waiting for that. */
+static bool waits_its_turn(const struct sending *s)
+{
+	return s->profile.wake_policy == WAKE_EPHEMERAL && s->item.wait == WAIT_DELIVERED &&
+	       ((s->live && mark_is_set(s->w.layout, &s->id, MARK_TASK_GIVEN)) ||
+		queue_depth(s->w.layout, &s->id) > 1);
+}
+
 int sending_begin(struct sending *s, struct await *a, struct err *e)
 {
 	a->deadline_ms = clock_mono_ms() + s->timeout_ms;
-	if (s->item.wait == WAIT_ACCEPTED)
+	s->others_first = waits_its_turn(s);
+	if (s->item.wait == WAIT_ACCEPTED || s->others_first)
 		a->deadline_ms = clock_mono_ms() + NUDGE_MS; /* not waited for */
 	if (await_begin(a, s->w.layout, &s->id, s->item.id, wants_turn(s), e) == 0)
 		return 0;
@@ -335,6 +345,8 @@ int sending_finish(struct sending *s, int rc, struct err *e)
 		return rc < 0 ? -1 : err_set(e, ERR_FAILED, 0, "no receipt");
 	if (refused(s, e))
 		return -1;
+	if (s->others_first)
+		str_cut(s->reason, sizeof s->reason, "its turn comes after the task at work");
 	if (rc < 0 && e->code != ERR_TIMEOUT && !s->reason[0])
 		str_cut(s->reason, sizeof s->reason, e->msg);
 	return still_waits(s, e);

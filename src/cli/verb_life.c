@@ -32,6 +32,7 @@
 struct result {
 	const char *action;
 	const char *refused; /* instead of "failed" */
+	bool kept_up;        /* it comes by itself */
 	char mode[16], cause[64];
 	struct err why; /* of "failed" */
 };
@@ -94,6 +95,15 @@ static int wake(const struct ctx *c, const struct target *t, struct result *r, s
 	return 0;
 }
 
+/* A peer that is to be there always needs somebody who sees to it. */
+static bool kept_up(const struct target *t)
+{
+	AUTO(profile_done) struct profile f = {.tree = NULL};
+	struct err e = ERR_INIT;
+
+	return t->record && peer_profile(t->record, &f, &e) == 0 && f.wake_policy == WAKE_ALWAYS;
+}
+
 static int start_one(const struct ctx *c, const struct parsed *p, const struct target *t,
 		     struct result *r, struct err *e)
 {
@@ -101,7 +111,12 @@ static int start_one(const struct ctx *c, const struct parsed *p, const struct t
 	if (mark_clear(&c->layout, &t->id, MARK_STOPPED, e) < 0 ||
 	    deaths_clear(&c->layout, &t->id, e) < 0)
 		return -1;
-	return opt_given(p, "now") ? wake(c, t, r, e) : 0;
+	if (opt_given(p, "now"))
+		return wake(c, t, r, e);
+	if (!kept_up(t))
+		return 0;
+	r->kept_up = true;
+	return keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e);
 }
 
 static int refuse_service(const struct ctx *c, const struct target *t, struct err *e)
@@ -178,6 +193,8 @@ static const char *explain(const struct parsed *p, const struct result *r)
 		return "fresh and ready";
 	if (strcmp(r->action, "stopped") == 0)
 		return "stopped";
+	if (r->kept_up)
+		return "is started and kept up";
 	return opt_given(p, "now") ? "live" : "asleep, wakes with the next message";
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "iapeer/base/clock.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/cli/ctx.h"
@@ -11,8 +12,11 @@
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/words.h"
 #include "iapeer/runtime/manifest.h"
+#include "iapeer/supervise/client.h"
 
 #include "iapeer/base/banned.h"
+
+#define KEEPER_WAIT_MS 10000
 
 /* The peer that is changed: the profile is edited, the registry follows it. */
 struct edit {
@@ -261,6 +265,10 @@ int verb_set(struct ctx *c, const struct parsed *p, struct err *e)
 	for (size_t i = 0; i < x.record->runtimes.n; i++)
 		words_unite(&x.profile.runtimes, x.record->runtimes.v[i]);
 	if (apply_keys(&x, p, e) < 0 || save(&x, e) < 0)
+		return -1;
+	/* One that is to be there always is, from now on. */
+	if (x.profile.wake_policy == WAKE_ALWAYS &&
+	    keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0)
 		return -1;
 	c->reply = json_object();
 	json_set_str(c->reply, "personality", x.record->name);

@@ -273,6 +273,7 @@ static int next(const struct deliver_in *in, struct deliver_out *out, struct err
 		return 0;
 	}
 	out->delivered++;
+	out->tasks += p.pasted_at_ms != 0;
 	if (in->on_receipt)
 		in->on_receipt(m.id, in->arg);
 	if (m.wait == WAIT_TURN && p.submitted_at_ms) {
@@ -289,9 +290,10 @@ int deliver_queue(const struct deliver_in *in, struct deliver_out *out, struct e
 	int more;
 
 	*out = (struct deliver_out){.delivered = 0};
-	while ((more = next(in, out, e)) > 0)
-		;
-	return more;
+	do
+		more = next(in, out, e);
+	while (more > 0 && !(in->one_task && out->tasks > 0));
+	return more < 0 ? -1 : 0;
 }
 
 int deliver_turn_ended(const struct layout *l, const struct peer_id *id, const char *message_id,

@@ -124,7 +124,8 @@ void step_journal(struct step *s, const char *ev, const char *action, const char
  * worth a line. */
 static void journal_decision(struct step *s, const struct decision *d, const struct err *e)
 {
-	bool quiet = d->action == ACT_NONE || d->action == ACT_DELIVER || d->action == ACT_SETTLE;
+	bool quiet = d->action == ACT_DELIVER || d->action == ACT_SETTLE ||
+		     (d->action == ACT_NONE && strcmp(d->word, DECIDE_LEFT_ASLEEP) != 0);
 
 	str_cut(s->out->rule, sizeof s->out->rule, d->rule);
 	if (quiet && !e)
@@ -170,6 +171,7 @@ static int one_round(struct step *s, enum trigger trigger, bool *out_final, stru
 	*out_final = true;
 	if (observe(&look, &s->seen, e) < 0)
 		return -1;
+	observe_duty(&look, s->failed ? WAKE_ON_DEMAND : s->profile.wake_policy, &s->seen);
 	look_further(s);
 	d = decide(trigger, &s->seen.snap);
 	rc = steps[d.action](s, e);
@@ -202,6 +204,7 @@ static int settle_peer(struct step *s, struct err *e)
 		rc = one_round(s, trigger, &final, &now);
 		if (rc < 0 && !first.code) {
 			first = now;
+			s->failed = true;
 			forget_eager(s);
 			rc = final ? -1 : 0;
 			trigger = TRIG_LOOK;

@@ -5,6 +5,9 @@
 
 #include "iapeer/base/banned.h"
 
+#define REST_FIRST_MS 1000
+#define REST_MAX_MS   60000
+
 const char *death_class_word(enum death_class c)
 {
 	return c == DEATH_SERVER_DEAD ? "server-dead" : "session-gone";
@@ -104,6 +107,26 @@ int death_ring_own(const struct death_ring *r, int64_t now_ms, int64_t window_ms
 		n += death_is_own(&r->v[i]) && r->v[i].at_ms > now_ms - window_ms &&
 		     r->v[i].at_ms <= now_ms;
 	return n;
+}
+
+int64_t death_ring_rested_ms(const struct death_ring *r, int64_t now_ms, int64_t window_ms)
+{
+	int64_t pause = REST_FIRST_MS, last = 0;
+	int n = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		int64_t at = r->v[i].at_ms;
+
+		if (at <= now_ms - window_ms || at > now_ms)
+			continue; /* long ago; or the clock was set back: no reason to wait */
+		n++;
+		last = at > last ? at : last;
+	}
+	for (int i = 1; i < n && pause < REST_MAX_MS; i++)
+		pause *= 2;
+	if (n == 0)
+		return 0;
+	return last + (pause > REST_MAX_MS ? REST_MAX_MS : pause);
 }
 
 void death_session_cause(int exit_status, int signal, char out[static 32])

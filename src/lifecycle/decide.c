@@ -76,13 +76,45 @@ static bool idle(const struct snapshot *s)
 {
 	return live(s) && s->ready && s->idle && !s->queued && !s->sending;
 }
-static bool eager(const struct snapshot *s)
-{
-	return s->new_eager;
-}
 static bool no_work(const struct snapshot *s)
 {
 	return !s->queued && !s->sending;
+}
+static bool at_task(const struct snapshot *s)
+{
+	return live(s) && s->duty == DUTY_TASK;
+}
+static bool task_done(const struct snapshot *s)
+{
+	return live(s) && s->duty == DUTY_DONE && !s->sending;
+}
+static bool task_quiet(const struct snapshot *s)
+{
+	return at_task(s) && s->ready && s->idle && !s->sending;
+}
+static bool idle_unarmed(const struct snapshot *s)
+{
+	return s->duty == DUTY_WAITS && idle(s);
+}
+static bool kept_up(const struct snapshot *s)
+{
+	return s->duty == DUTY_UP || s->duty == DUTY_REST;
+}
+static bool idle_by_duty(const struct snapshot *s)
+{
+	return !kept_up(s) && idle(s);
+}
+static bool up_loops(const struct snapshot *s)
+{
+	return kept_up(s) && !live(s) && s->crash_loop && no_work(s);
+}
+static bool to_be_up(const struct snapshot *s)
+{
+	return s->duty == DUTY_UP && !live(s) && !s->crash_loop && no_work(s);
+}
+static bool eager(const struct snapshot *s)
+{
+	return s->new_eager;
 }
 static bool undeclared(const struct snapshot *s)
 {
@@ -150,13 +182,21 @@ static const struct rule rules[] = {
     {"a new session was asked for", RENEWS, eager, ACT_START, "needs-eager-fresh"},
     {"a new session was asked for and is there", BIT(TRIG_NEW) | BIT(TRIG_RUN), always, ACT_NONE,
      NULL},
-    {"an idle session is parked", BIT(TRIG_TICK), idle, ACT_PARK, "reaped-idle"},
+    {"a task that says it is done is ended", LOOKS, task_done, ACT_END, "reaped-ephemeral"},
+    {"a task that has gone quiet is ended", BIT(TRIG_TICK), task_quiet, ACT_END,
+     "reaped-ephemeral"},
+    {"an ephemeral session that idles unarmed is ended", BIT(TRIG_TICK), idle_unarmed, ACT_END,
+     "reaped-ephemeral"},
+    {"an idle session is parked", BIT(TRIG_TICK), idle_by_duty, ACT_PARK, "reaped-idle"},
     {"a live session is left alone", BIT(TRIG_TICK), live, ACT_NONE, "alive"},
+    {"a crash loop is not kept up", OWN, up_loops, ACT_NONE, DECIDE_LEFT_ASLEEP},
+    {"an always-on peer is kept up", OWN, to_be_up, ACT_START, "kept-up"},
     {"nothing waits", OWN | BIT(TRIG_MESSAGE), no_work, ACT_NONE, NULL},
     {"a look delivers nothing", OWN, always, ACT_NONE, NULL},
     {"a session that starts is waited for", BIT(TRIG_MESSAGE) | BIT(TRIG_ATTACH), unready,
      ACT_READY, NULL},
     {"an unsettled delivery is settled first", BIT(TRIG_MESSAGE), sending, ACT_SETTLE, NULL},
+    {"an ephemeral session gets one task", BIT(TRIG_MESSAGE), at_task, ACT_NONE, NULL},
     {"a live session gets its messages", BIT(TRIG_MESSAGE), live, ACT_DELIVER, NULL},
     {"a live session can be attached to", BIT(TRIG_ATTACH), live, ACT_NONE, NULL},
     {"a crash loop is not fed", BIT(TRIG_MESSAGE), loops, ACT_REFUSE_CRASH_LOOP, NULL},

@@ -108,11 +108,39 @@ int observe(const struct observe_in *in, struct observation *out, struct err *e)
 	layout_state(&in->id, "sending", path);
 	out->snap.sending = fs_exists(l->root_fd, path);
 	out->snap.queued = queue_depth(l, &in->id) > 0;
+	if (out->snap.session == SESSION_LIVE && mark_is_set(l, &in->id, MARK_TASK_DONE))
+		out->snap.duty = DUTY_DONE;
+	else if (out->snap.session == SESSION_LIVE && mark_is_set(l, &in->id, MARK_TASK_GIVEN))
+		out->snap.duty = DUTY_TASK;
 	out->snap.canary_wanted = in->settings->canary;
 	out->snap.crash_loop =
 	    death_ring_own(&out->deaths, clock_utc_ms(), in->settings->crashloop_window_ms) >=
 	    in->settings->crashloop_max;
 	return 0;
+}
+
+/* Kept up on its default runtime alone. */
+static void look_up(const struct observe_in *in, struct observation *o)
+{
+	int64_t now = clock_utc_ms();
+	struct peer_id id;
+	struct err e;
+
+	if (!in->record || record_identity(in->record, NULL, &id, &e) < 0 ||
+	    !peer_id_eq(&id, &in->id))
+		return;
+	o->rested_utc_ms = death_ring_rested_ms(&o->deaths, now, in->settings->crashloop_window_ms);
+	o->snap.duty = o->rested_utc_ms > now ? DUTY_REST : DUTY_UP;
+}
+
+void observe_duty(const struct observe_in *in, enum wake_policy policy, struct observation *o)
+{
+	if (o->snap.duty != DUTY_NONE)
+		return;
+	if (policy == WAKE_EPHEMERAL)
+		o->snap.duty = DUTY_WAITS;
+	else if (policy == WAKE_ALWAYS)
+		look_up(in, o);
 }
 
 enum shown_state observe_shown(const struct observation *o)

@@ -6,6 +6,7 @@
 
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
+#include "iapeer/base/journal.h"
 #include "iapeer/base/json.h"
 #include "iapeer/base/lock.h"
 #include "iapeer/base/log.h"
@@ -359,4 +360,83 @@ int trash_name(const struct layout *l, const char *name, int *out_n, struct err 
 		return -1;
 	snprintf(dir, sizeof dir, "%s/%s-%lld", LAYOUT_TRASH, name, (long long)clock_utc_ms());
 	return trash_files(l, &identities, dir, out_n, e);
+}
+
+int trash_registry(const struct layout *l, struct registry *out, struct err *e)
+{
+	if (!fs_exists(l->root_fd, LAYOUT_REGISTRY))
+		return err_set(e, ERR_NOT_FOUND, 0, "there is no registry");
+	if (registry_load(l, out, e) < 0)
+		return -1;
+	if (!out->newer)
+		return 0;
+	registry_done(out);
+	return err_set(e, ERR_REFUSED, 0, "the registry was written by a newer iapeer");
+}
+
+static int not_now(const struct job *job, const char *identity, struct err *e)
+{
+	struct observation o;
+	char path[LAYOUT_PATH];
+
+	layout_removing(job->name, path);
+	if (fs_exists(job->l->root_fd, path))
+		return err_set(e, ERR_TIMEOUT, 0, "its removal has begun");
+	if (look(job, identity, &o, e) < 0)
+		return -1;
+	if (runs(&o))
+		return err_set(e, ERR_TIMEOUT, 0, "it lives");
+	if (o.canary_state != CANARY_NONE)
+		return err_set(e, ERR_TIMEOUT, 0, "its server is watched");
+	return 0;
+}
+
+static void journal_trash(const struct job *job, const char *identity, const char *dir)
+{
+	struct journal j = {.dirfd = job->l->root_fd,
+			    .path = LAYOUT_LIFECYCLE_LOG,
+			    .max_bytes = job->s->lifecycle_log_max_bytes,
+			    .keep = job->s->lifecycle_log_keep};
+	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
+	struct err e;
+
+	logfmt_init(&line, clock_utc_ms());
+	logfmt_raw(&line, "ev", "tick");
+	logfmt_raw(&line, "identity", identity);
+	logfmt_raw(&line, "action", "trashed");
+	logfmt_str(&line, "rule", "state of an identity that left the registry");
+	logfmt_str(&line, "reason", dir);
+	if (journal_write(&j, &line, false, &e) < 0)
+		log_warn("trash", "lifecycle.log: %s", e.msg);
+}
+
+int trash_identity(const struct layout *l, const struct settings *s, const struct peer_id *id,
+		   int *out_n, struct err *e)
+{
+	AUTO(registry_done) struct registry r = {.n = 0};
+	AUTO(strv_done) struct strv one = STRV_INIT;
+	AUTO(lock_done) struct lock lock = LOCK_INIT;
+	struct job job = {.l = l, .s = s, .r = &r, .name = id->name, .identities = &one};
+	char identity[PEER_IDENTITY_MAX + 1], path[LAYOUT_PATH];
+	const struct peer_record *p;
+
+	*out_n = 0;
+	peer_identity(id, identity);
+	strv_add(&one, identity);
+	layout_lock(id, path);
+	if (fs_mkdirs(l->root_fd, LAYOUT_LOCKS, e) < 0 ||
+	    lock_take(&lock, l->root_fd, path, "trash", 0, e) < 0 || trash_registry(l, &r, e) < 0)
+		return -1;
+	p = registry_find(&r, id->name);
+	if (p && record_has_runtime(p, id->runtime))
+		return 0;
+	if (not_now(&job, identity, e) < 0)
+		return -1;
+	snprintf(path, sizeof path, "%s/%s-%lld", LAYOUT_TRASH, id->name,
+		 (long long)clock_utc_ms());
+	if (trash_files(l, &one, path, out_n, e) < 0)
+		return -1;
+	if (*out_n > 0)
+		journal_trash(&job, identity, path);
+	return 0;
 }

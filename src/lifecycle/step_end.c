@@ -40,6 +40,17 @@ static int drop_socket(const char *socket, struct err *e)
 	return fs_unlink(AT_FDCWD, socket, e);
 }
 
+/* The session, and the marks that are of it alone. */
+static int forget_session(const struct step *s, struct err *e)
+{
+	const struct layout *l = layout_of(s);
+
+	if (mark_clear(l, &s->in->id, MARK_TASK_GIVEN, e) < 0 ||
+	    mark_clear(l, &s->in->id, MARK_TASK_DONE, e) < 0)
+		return -1;
+	return session_drop(l, &s->in->id, e);
+}
+
 int step_finish_ending(struct step *s, struct err *e)
 {
 	const struct canary *c = &s->seen.canary;
@@ -52,7 +63,7 @@ int step_finish_ending(struct step *s, struct err *e)
 		if (strcmp(c->why, "park") == 0 &&
 		    mark_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED, e) < 0)
 			return -1;
-		if (session_drop(layout_of(s), &s->in->id, e) < 0)
+		if (forget_session(s, e) < 0)
 			return -1;
 	}
 	return canary_finish_ending(layout_of(s), s->identity, e);
@@ -144,7 +155,7 @@ int step_reap_gone(struct step *s, struct err *e)
 	}
 	if (drop_socket(s->seen.session.socket, e) < 0)
 		return -1;
-	return session_drop(layout_of(s), &s->in->id, e);
+	return forget_session(s, e);
 }
 
 /* Begin (or go on with) a deliberate end: from here on the server's end is no death. */
@@ -244,7 +255,7 @@ int step_end(struct step *s, struct err *e)
 		return 0;
 	if (parks && mark_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED, e) < 0)
 		return -1;
-	if (session_drop(layout_of(s), &s->in->id, e) < 0)
+	if (forget_session(s, e) < 0)
 		return -1;
 	return canary_finish_ending(layout_of(s), s->identity, e);
 }
@@ -277,7 +288,7 @@ int step_park(struct step *s, struct err *e)
 	if (begin(s, s->in->keep_parked || s->in->trigger != TRIG_STOP ? "park" : "end", e) < 0)
 		return -1;
 	if (mark_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED, e) < 0 || end_it(s, e) < 0 ||
-	    session_drop(layout_of(s), &s->in->id, e) < 0)
+	    forget_session(s, e) < 0)
 		return -1;
 	s->out->ended = true;
 	return canary_finish_ending(layout_of(s), s->identity, e);

@@ -133,23 +133,34 @@ int step_arm(struct step *s, struct err *e)
 	return 0;
 }
 
-static void journal_wake(const struct step *s, const struct session *session)
+static void begin_line(const struct step *s, const char *ev, struct logfmt *line)
+{
+	logfmt_init(line, clock_utc_ms());
+	logfmt_raw(line, "ev", ev);
+	logfmt_raw(line, "identity", s->identity);
+}
+
+static void write_line(const struct step *s, struct logfmt *line)
 {
 	struct journal j = {.dirfd = layout_of(s)->root_fd,
 			    .path = LAYOUT_LIFECYCLE_LOG,
 			    .max_bytes = s->in->settings->lifecycle_log_max_bytes,
 			    .keep = s->in->settings->lifecycle_log_keep};
-	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
 	struct err e;
 
-	logfmt_init(&line, clock_utc_ms());
-	logfmt_raw(&line, "ev", "wake");
-	logfmt_raw(&line, "identity", s->identity);
+	if (journal_write(&j, line, false, &e) < 0)
+		log_warn("apply", "lifecycle.log: %s", e.msg);
+}
+
+static void journal_wake(const struct step *s, const struct session *session)
+{
+	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
+
+	begin_line(s, "wake", &line);
 	logfmt_raw(&line, "mode", session->mode);
 	logfmt_raw(&line, "cause", session->cause);
 	logfmt_i64(&line, "server_pid", session->server.pid);
-	if (journal_write(&j, &line, false, &e) < 0)
-		log_warn("apply", "lifecycle.log: %s", e.msg);
+	write_line(s, &line);
 }
 
 /* Wait for the program; what the marks asked for is done once it takes input, and not before. */
@@ -222,6 +233,10 @@ int step_start(struct step *s, struct err *e)
 	mode_of(s, &head, &mode);
 	if (!mode.allowed)
 		return err_set(e, ERR_FAILED, 0, "there is no conversation to attach to");
+	/* An earlier session's, left by somebody who was killed: this one has no task yet. */
+	if (mark_clear(layout_of(s), &s->in->id, MARK_TASK_GIVEN, e) < 0 ||
+	    mark_clear(layout_of(s), &s->in->id, MARK_TASK_DONE, e) < 0)
+		return -1;
 	in.resume = mode.resume;
 	in.cause = mode.cause;
 	if (launch_start(&in, clock_mono_ms() + 15000, &session, e) < 0)
@@ -304,6 +319,19 @@ int step_settle(struct step *s, struct err *e)
 	return deliver_settle(&in, &s->in->id, e);
 }
 
+/* Was a task given? Then the session is for it alone; else it is as free as it was. */
+static int after_task(struct step *s, const struct deliver_out *out, struct err *e)
+{
+	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
+
+	if (out->tasks == 0)
+		return mark_clear(layout_of(s), &s->in->id, MARK_TASK_GIVEN, e);
+	begin_line(s, "ephemeral-drain", &line);
+	logfmt_i64(&line, "depth", (int64_t)queue_depth(layout_of(s), &s->in->id));
+	write_line(s, &line);
+	return 0;
+}
+
 int step_deliver(struct step *s, struct err *e)
 {
 	AUTO(pane_done) struct pane pane = PANE_INIT;
@@ -311,9 +339,16 @@ int step_deliver(struct step *s, struct err *e)
 	struct deliver_out out;
 	int rc;
 
+	in.one_task = s->profile.wake_policy == WAKE_EPHEMERAL;
 	if (pane_open(&pane, layout_of(s), s->in->settings, &s->manifest, &s->seen.session, e) < 0)
 		return -1;
+	/* Armed first: killed between this and the paste, the task waits for the next session. The
+	 * other way round a second task could follow it into this one. */
+	if (in.one_task && mark_set(layout_of(s), &s->in->id, MARK_TASK_GIVEN, e) < 0)
+		return -1;
 	rc = deliver_queue(&in, &out, e);
+	if (in.one_task && rc == 0 && after_task(s, &out, e) < 0)
+		return -1;
 	str_cut(s->out->waiting, sizeof s->out->waiting, out.waiting);
 	str_cut(s->turn_id, sizeof s->turn_id, out.turn_id);
 	s->turn_offset = out.turn_offset;

@@ -51,6 +51,7 @@ static const struct row rows[] = {
     {"IAPEER_PAIR_WINDOW_SECS",            NULL,                      SECS,  AT(pair_window_ms),            1, 86400,     600},
     {"IAPEER_EPHEMERAL_QUIET_SECS",        "ephemeral_quiet",         SECS,  AT(ephemeral_quiet_ms),        0, MAX_SECS,  20},
     {"IAPEER_EPHEMERAL_UNARMED_IDLE_SECS", "ephemeral_unarmed_idle",  SECS,  AT(ephemeral_unarmed_idle_ms), 0, MAX_SECS,  600},
+    {"IAPEER_TRASH_SECS",                  "trash",                   SECS,  AT(trash_ms),                  1, MAX_SECS,  60},
     {"IAPEER_CANARY",                      "canary",                  FLAG,  AT(canary),                    0, 1,         1},
     {"IAPEER_SUPERVISE_LOG_VERBOSE",       "log_verbose",             FLAG,  AT(log_verbose),               0, 1,         0},
     {"IAPEER_LIFECYCLE_LOG_MAX_BYTES",     "lifecycle_log_max_bytes", BYTES, AT(lifecycle_log_max_bytes),   0, MAX_BYTES, 5 * MIB},

@@ -6,6 +6,7 @@
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
+#include "iapeer/lifecycle/marks.h"
 #include "iapeer/supervise/keeper.h"
 
 #include "iapeer/base/banned.h"
@@ -16,6 +17,7 @@ static void on_state(uv_fs_event_t *h, const char *name, int events, int status)
 {
 	struct keeper *k = h->data;
 	char identity[PEER_IDENTITY_MAX + 1];
+	struct watched *w;
 	struct peer_id id;
 	const char *what;
 
@@ -36,9 +38,24 @@ static void on_state(uv_fs_event_t *h, const char *name, int events, int status)
 	peer_identity(&id, identity);
 	if (strcmp(what, "session") == 0)
 		keeper_watch(k, identity);
+	if (strcmp(what, MARK_TASK_GIVEN) == 0 && (w = keeper_find(k, identity)) != NULL)
+		keeper_due(w, clock_mono_ms());
 	if (strcmp(what, "queue") == 0 || strcmp(what, "new-eager") == 0 ||
-	    strcmp(what, "stopped") == 0)
+	    strcmp(what, MARK_STOPPED) == 0 || strcmp(what, MARK_TASK_DONE) == 0)
 		keeper_look(k, identity, clock_mono_ms() + 50);
+}
+
+/* The registry was replaced: who came is looked at with everybody, who went is noted. Soon, for a
+ * restore may be several steps. */
+static void on_root(uv_fs_event_t *h, const char *name, int events, int status)
+{
+	struct keeper *k = h->data;
+
+	(void)events;
+	if (status < 0 || !name || strcmp(name, LAYOUT_REGISTRY) != 0)
+		return;
+	keeper_absent(k);
+	uv_timer_start(&k->rescan_timer, k->rescan_timer.timer_cb, 50, 0);
 }
 
 int keeper_watch_files(struct keeper *k, struct err *e)
@@ -50,9 +67,13 @@ int keeper_watch_files(struct keeper *k, struct err *e)
 		return -1;
 	uv_fs_event_init(&k->loop, &k->state_events);
 	uv_fs_event_init(&k->loop, &k->log_events);
-	k->state_events.data = k->log_events.data = k;
+	uv_fs_event_init(&k->loop, &k->root_events);
+	k->state_events.data = k->log_events.data = k->root_events.data = k;
 	rc = uv_fs_event_start(&k->state_events, on_state, dir, 0);
-	return rc < 0 ? err_set(e, ERR_FAILED, -rc, "watch %s", dir) : 0;
+	if (rc < 0)
+		return err_set(e, ERR_FAILED, -rc, "watch %s", dir);
+	rc = uv_fs_event_start(&k->root_events, on_root, k->layout->root, 0);
+	return rc < 0 ? err_set(e, ERR_FAILED, -rc, "watch %s", k->layout->root) : 0;
 }
 
 struct waiting *keeper_waiting(struct keeper *k, const char *identity)

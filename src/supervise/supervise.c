@@ -36,6 +36,13 @@
 
 /* ---- what is there to do ---- */
 
+/* To be up again in a moment: that moment is the work's own time. */
+static bool rests(const struct decision *d, const struct observation *o)
+{
+	return d->action == ACT_NONE && o->snap.duty == DUTY_REST && !o->snap.stopped &&
+	       !o->snap.crash_loop && !o->snap.foreign && o->snap.declared;
+}
+
 /* One peer, by files only. A look that finds work asks for a worker, who looks again under the
  * lock. */
 static void look(struct keeper *k, const struct registry *r, const struct peer_id *id,
@@ -59,13 +66,19 @@ static void look(struct keeper *k, const struct registry *r, const struct peer_i
 		return;
 	}
 	o->snap.foreign = service_guard(id->name, NULL, &e) < 0;
+	keeper_due_unknown(k, identity, o->snap.session == SESSION_UNKNOWN);
 	work = o->snap.queued || o->snap.sending;
+	if (o->snap.session == SESSION_ABSENT)
+		observe_duty(&in, keeper_policy(k, in.record), o);
 	d = decide(work ? TRIG_MESSAGE : TRIG_LOOK, &o->snap);
 	/* A head that waits is tried again by its own clock (events.c). */
 	if (d.action > ACT_REFUSE_UNKNOWN &&
 	    !(d.action >= ACT_SETTLE && keeper_waiting(k, identity)))
 		keeper_want(k, identity, work ? TRIG_MESSAGE : TRIG_LOOK,
 			    o->snap.session != SESSION_LIVE, not_before_ms);
+	else if (rests(&d, o))
+		keeper_want(k, identity, TRIG_LOOK, true,
+			    clock_mono_ms() + o->rested_utc_ms - clock_utc_ms());
 	free(o);
 }
 
@@ -157,12 +170,14 @@ static void close_one(uv_handle_t *h, void *arg)
 static void on_leave(uv_timer_t *t)
 {
 	struct keeper *k = t->data;
-	uv_handle_t *own[] = {(uv_handle_t *)&k->sigchld,      (uv_handle_t *)&k->sigterm,
-			      (uv_handle_t *)&k->sigint,       (uv_handle_t *)&k->sighup,
-			      (uv_handle_t *)&k->work_timer,   (uv_handle_t *)&k->death_timer,
-			      (uv_handle_t *)&k->idle_timer,   (uv_handle_t *)&k->rescan_timer,
-			      (uv_handle_t *)&k->leave_timer,  (uv_handle_t *)&k->tick_timer,
-			      (uv_handle_t *)&k->state_events, (uv_handle_t *)&k->log_events};
+	uv_handle_t *own[] = {(uv_handle_t *)&k->sigchld,     (uv_handle_t *)&k->sigterm,
+			      (uv_handle_t *)&k->sigint,      (uv_handle_t *)&k->sighup,
+			      (uv_handle_t *)&k->work_timer,  (uv_handle_t *)&k->death_timer,
+			      (uv_handle_t *)&k->idle_timer,  (uv_handle_t *)&k->rescan_timer,
+			      (uv_handle_t *)&k->leave_timer, (uv_handle_t *)&k->tick_timer,
+			      (uv_handle_t *)&k->due_timer,   (uv_handle_t *)&k->absent_timer,
+			      (uv_handle_t *)&k->root_events, (uv_handle_t *)&k->state_events,
+			      (uv_handle_t *)&k->log_events};
 
 	if (k->workers) { /* killed, and about to be reaped */
 		keeper_end_workers(k);
@@ -202,8 +217,8 @@ static void on_signal(uv_signal_t *h, int sig)
 
 static int init_handles(struct keeper *k, struct err *e)
 {
-	uv_timer_t *timers[] = {&k->work_timer,   &k->death_timer, &k->idle_timer,
-				&k->rescan_timer, &k->leave_timer, &k->tick_timer};
+	uv_timer_t *timers[] = {&k->work_timer,  &k->death_timer, &k->idle_timer, &k->rescan_timer,
+				&k->leave_timer, &k->tick_timer,  &k->due_timer,  &k->absent_timer};
 	struct {
 		uv_signal_t *h;
 		int sig;
@@ -277,6 +292,7 @@ static int run(struct keeper *k, const struct supervise_opts *o, struct err *e)
 	tell_ready(o->ready_fd);
 	keeper_scan(k);
 	keeper_tidy(k);
+	keeper_absent(k);
 	keeper_tick_every(k, o->interval_ms ? o->interval_ms : 60000);
 	keeper_consider_leaving(k);
 	uv_run(&k->loop, UV_RUN_DEFAULT);
@@ -290,6 +306,8 @@ static int run(struct keeper *k, const struct supervise_opts *o, struct err *e)
 static void keeper_free(struct keeper **p)
 {
 	workq_done(&(*p)->work);
+	policies_done(&(*p)->policies);
+	keeper_absent_done(*p);
 	while ((*p)->waiting) {
 		struct waiting *w = (*p)->waiting;
 

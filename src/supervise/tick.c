@@ -7,13 +7,15 @@
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/lifecycle/activity.h"
+#include "iapeer/lifecycle/marks.h"
 #include "iapeer/lifecycle/observe.h"
 #include "iapeer/registry/service.h"
 #include "iapeer/supervise/keeper.h"
 
 #include "iapeer/base/banned.h"
 
-#define TIDY_MS 3600000
+#define TIDY_MS  3600000
+#define AGAIN_MS 1000 /* between two looks at one that is still there */
 #define JUMP_MS                                                                                    \
 	5000 /* wall clock and awake time part by more than this: a suspend, or somebody set the   \
 		clock */
@@ -51,9 +53,23 @@ static enum runtime_kind kind_of(const struct layout *l, const char *runtime)
 	return kind;
 }
 
-/* Is it idle? Files are looked at only when what we know is old enough to matter. */
-static bool idle_for(struct watched *w, const struct peer_id *id, int64_t now, int64_t idle_ms)
+/* How long it may be quiet. An ephemeral worker's session is for one task. */
+static int64_t limit_of(const struct watched *w, const struct peer_id *id)
 {
+	const struct settings *s = &w->k->settings;
+
+	if (w->policy == WAKE_ALWAYS)
+		return INT64_MAX; /* it is to be there */
+	if (w->policy != WAKE_EPHEMERAL)
+		return s->idle_ms;
+	return mark_is_set(w->k->layout, id, MARK_TASK_GIVEN) ? s->ephemeral_quiet_ms
+							      : s->ephemeral_unarmed_idle_ms;
+}
+
+/* Is it idle? Files are looked at only when what we know is old enough to matter. */
+static bool idle_for(struct watched *w, const struct peer_id *id, int64_t now)
+{
+	int64_t idle_ms = limit_of(w, id);
 	struct session s;
 	struct err e;
 
@@ -63,6 +79,14 @@ static bool idle_for(struct watched *w, const struct peer_id *id, int64_t now, i
 		return false;
 	look_at_activity(w, &s, kind_of(w->k->layout, id->runtime), now);
 	return now - w->activity_mono_ms >= idle_ms;
+}
+
+/* A task that has gone quiet is not left to wait for a tick: its successors wait for it. */
+static void come_again(struct watched *w, const struct peer_id *id, int64_t now)
+{
+	int64_t limit = limit_of(w, id), at = w->activity_mono_ms + limit;
+
+	keeper_due(w, at > now ? at : now + (limit > AGAIN_MS ? limit : AGAIN_MS));
 }
 
 static void tell(struct json *outcomes, const char *identity, const char *action, const char *rule)
@@ -97,6 +121,7 @@ static void decide_one(struct watched *w, const struct peer_id *id, const struct
 	o = xcalloc(1, sizeof *o);
 	if (observe(&in, o, &e) == 0) {
 		o->snap.idle = idle;
+		observe_duty(&in, w->policy, o);
 		o->snap.foreign = service_guard(id->name, NULL, &e) < 0;
 		d = decide(TRIG_TICK, &o->snap);
 		tell(outcomes, w->canary.identity, d.word, d.rule);
@@ -124,31 +149,56 @@ static bool jumped(struct keeper *k, int64_t now)
 	return true;
 }
 
-void keeper_tick(struct keeper *k, struct json *outcomes)
+/* What one round over the sessions has read already. */
+struct look_round {
+	struct registry r;
+	bool loaded;
+	struct json *outcomes; /* NULL: nobody asked to see them */
+	int64_t now;
+};
+
+static int look_at(struct watched *w, struct look_round *t)
 {
-	AUTO(registry_done) struct registry r = {.n = 0};
-	int64_t now = clock_mono_ms();
-	bool loaded = false;
+	struct peer_id id;
+	bool idle;
 	struct err e;
 
-	if (k->leaving || jumped(k, now))
-		return;
-	for (struct watched *w = k->watched; w; w = w->next) {
-		struct peer_id id;
-		bool idle;
-
-		if (w->dying || peer_parse(w->canary.identity, &id, &e) < 0)
-			continue;
-		idle = idle_for(w, &id, now, k->settings.idle_ms);
-		if (!idle && !outcomes)
-			continue;
-		if (!loaded && registry_load(k->layout, &r, &e) < 0) {
-			log_warn("tick", "%s", e.msg);
-			return;
-		}
-		loaded = true;
-		decide_one(w, &id, &r, idle, outcomes);
+	if (w->dying || peer_parse(w->canary.identity, &id, &e) < 0)
+		return 0;
+	idle = idle_for(w, &id, t->now);
+	if (w->policy == WAKE_EPHEMERAL)
+		come_again(w, &id, t->now);
+	if (!idle && !t->outcomes)
+		return 0;
+	if (!t->loaded && registry_load(w->k->layout, &t->r, &e) < 0) {
+		log_warn("tick", "%s", e.msg);
+		return -1;
 	}
+	t->loaded = true;
+	decide_one(w, &id, &t->r, idle, t->outcomes);
+	return 0;
+}
+
+void keeper_tick_one(struct watched *w)
+{
+	struct look_round t = {.loaded = false, .now = clock_mono_ms()};
+
+	if (!w->k->leaving && look_at(w, &t) < 0)
+		log_debug("tick", "identity=%s is looked at with the next tick",
+			  w->canary.identity);
+	registry_done(&t.r);
+}
+
+void keeper_tick(struct keeper *k, struct json *outcomes)
+{
+	struct look_round t = {.outcomes = outcomes, .now = clock_mono_ms()};
+
+	if (k->leaving || jumped(k, t.now))
+		return;
+	for (struct watched *w = k->watched; w; w = w->next)
+		if (look_at(w, &t) < 0)
+			break;
+	registry_done(&t.r);
 	keeper_look_sockets(k);
 }
 
@@ -157,8 +207,10 @@ static void on_tick(uv_timer_t *t)
 	struct keeper *k = t->data;
 
 	keeper_tick(k, NULL);
-	if (clock_mono_ms() - k->tidied_mono_ms > TIDY_MS)
+	if (clock_mono_ms() - k->tidied_mono_ms > TIDY_MS) {
 		keeper_tidy(k);
+		keeper_absent(k);
+	}
 }
 
 void keeper_tick_every(struct keeper *k, int64_t interval_ms)

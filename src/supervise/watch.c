@@ -77,6 +77,7 @@ static void watch_pane(struct watched *w)
 	p->poll.data = p;
 	uv_poll_start(&p->poll, UV_READABLE, on_pane_exit);
 	w->pane = p;
+	keeper_due_policy(w, &id);
 }
 
 /* ---- the server ---- */
@@ -107,14 +108,6 @@ static void on_exit_fd(uv_poll_t *poll, int status, int events)
 	w->dying = true;
 	/* The next turn of the loop: what died in the same instant is recorded as one event. */
 	uv_timer_start(&w->k->death_timer, on_deaths, 0, 0);
-}
-
-static struct watched *find(struct keeper *k, const char *identity)
-{
-	for (struct watched *w = k->watched; w; w = w->next)
-		if (strcmp(w->canary.identity, identity) == 0)
-			return w;
-	return NULL;
 }
 
 static void begin(struct keeper *k, const struct canary *c)
@@ -162,7 +155,7 @@ static void look_at_ending(struct keeper *k, const struct canary *c)
 
 void keeper_watch(struct keeper *k, const char *identity)
 {
-	struct watched *w = find(k, identity);
+	struct watched *w = keeper_find(k, identity);
 	enum canary_state state;
 	struct canary c;
 	struct err e;
@@ -226,7 +219,7 @@ static size_t collect(struct keeper *k, struct death *deaths, bool *out_more)
 /* What is on record (or was ended on purpose) needs no watching; the rest is tried again. */
 static void after(struct keeper *k, const struct canary *c)
 {
-	struct watched *w = find(k, c->identity);
+	struct watched *w = keeper_find(k, c->identity);
 	enum canary_state state;
 	struct canary now;
 	struct err e;
@@ -269,7 +262,7 @@ void keeper_settle_deaths(struct keeper *k)
 
 void keeper_check_server(struct keeper *k, const char *identity)
 {
-	struct watched *w = find(k, identity);
+	struct watched *w = keeper_find(k, identity);
 
 	if (!w || w->dying || !canary_server_gone(&w->canary))
 		return;
@@ -280,7 +273,7 @@ void keeper_check_server(struct keeper *k, const char *identity)
 
 int64_t keeper_activity(struct keeper *k, const char *identity)
 {
-	const struct watched *w = find(k, identity);
+	const struct watched *w = keeper_find(k, identity);
 
 	return w ? w->activity_utc_ms : 0;
 }

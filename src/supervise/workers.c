@@ -63,6 +63,9 @@ static void finished(struct worker *w, const struct json *reply)
 	keeper_set_waiting(k, w->identity, reason);
 	keeper_outcome(k, w->identity, w->trigger, reply, final);
 	wait = keeper_waiting(k, w->identity);
+	/* What nobody asked for nobody asks for again: it is tried again by its own clock. */
+	if (wait && code != ERR_NONE && w->trigger == TRIG_LOOK)
+		keeper_want(k, w->identity, TRIG_LOOK, true, clock_mono_ms() + wait->backoff_ms);
 	if (wait && !final && (w->trigger == TRIG_MESSAGE || code == ERR_NONE))
 		keeper_want(k, w->identity, TRIG_MESSAGE, code != ERR_NONE,
 			    clock_mono_ms() + wait->backoff_ms);

@@ -227,6 +227,24 @@ static void deaths_from_outside_are_not_counted_in_the_window(void **state)
 	assert_int_equal(death_ring_own(&r, 20, 300000), 1);
 }
 
+static void who_is_kept_up_rests_longer_after_every_end(void **state)
+{
+	const int64_t window = 300000, now = 1000000, pauses[] = {1, 2, 4, 8, 16, 32, 60, 60};
+	struct death_ring r = {.n = 0};
+
+	(void)state;
+	assert_int_equal(death_ring_rested_ms(&r, now, window), 0);
+	for (size_t i = 0; i < sizeof pauses / sizeof pauses[0]; i++) {
+		struct death_entry d = death(now - 100 + (int64_t)i, DEATH_SERVER_DEAD, "sigkill");
+
+		death_ring_add(&r, &d);
+		assert_int_equal(death_ring_rested_ms(&r, now, window), d.at_ms + pauses[i] * 1000);
+	}
+	/* Long ago, and never again after a clock that was set back. */
+	assert_int_equal(death_ring_rested_ms(&r, now + window, window), 0);
+	assert_int_equal(death_ring_rested_ms(&r, now - 200, window), 0);
+}
+
 /* ---- words ---- */
 
 static void the_cause_of_a_session_comes_from_status_and_signal(void **state)
@@ -264,6 +282,7 @@ int main(void)
 	    cmocka_unit_test(a_kill_from_outside_is_not_held_against_the_program),
 	    cmocka_unit_test(the_window_has_borders),
 	    cmocka_unit_test(deaths_from_outside_are_not_counted_in_the_window),
+	    cmocka_unit_test(who_is_kept_up_rests_longer_after_every_end),
 	    cmocka_unit_test(the_cause_of_a_session_comes_from_status_and_signal),
 	};
 

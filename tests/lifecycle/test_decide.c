@@ -16,7 +16,8 @@
 
 static size_t snapshots(void)
 {
-	return (size_t)SESSION_STATE_COUNT * ENDING_STATE_COUNT * CANARY_MARK_COUNT << N_FLAGS;
+	return (size_t)SESSION_STATE_COUNT * ENDING_STATE_COUNT * CANARY_MARK_COUNT * DUTY_COUNT
+	       << N_FLAGS;
 }
 
 static struct snapshot snapshot(size_t n)
@@ -34,6 +35,8 @@ static struct snapshot snapshot(size_t n)
 			     .idle = n >> 10 & 1};
 
 	n >>= N_FLAGS;
+	s.duty = (enum duty)(n % DUTY_COUNT);
+	n /= DUTY_COUNT;
 	s.canary = (enum canary_mark)(n % CANARY_MARK_COUNT);
 	n /= CANARY_MARK_COUNT;
 	s.ending = (enum ending_state)(n % ENDING_STATE_COUNT);
@@ -48,10 +51,10 @@ static void show(enum trigger t, const struct snapshot *s, const char *what)
 {
 	fail_msg("%s: %s session=%d ending=%d canary=%d declared=%d program=%d stopped=%d eager=%d "
 		 "ready=%d sending=%d queued=%d "
-		 "loop=%d wanted=%d foreign=%d idle=%d",
+		 "loop=%d wanted=%d foreign=%d idle=%d duty=%d",
 		 what, trigger_word(t), (int)s->session, (int)s->ending, (int)s->canary,
 		 s->declared, s->program_found, s->stopped, s->new_eager, s->ready, s->sending,
-		 s->queued, s->crash_loop, s->canary_wanted, s->foreign, s->idle);
+		 s->queued, s->crash_loop, s->canary_wanted, s->foreign, s->idle, (int)s->duty);
 }
 
 static void for_all(law_fn *law)
@@ -102,8 +105,9 @@ static bool stopped_stays_down(enum trigger t, const struct snapshot *s, enum ac
 
 static bool delivers_only_to_the_living(enum trigger t, const struct snapshot *s, enum action a)
 {
-	return a != ACT_DELIVER || (t == TRIG_MESSAGE && s->session == SESSION_LIVE && s->ready &&
-				    !s->sending && s->queued);
+	return a != ACT_DELIVER ||
+	       (t == TRIG_MESSAGE && s->session == SESSION_LIVE && s->ready && !s->sending &&
+		s->queued && s->duty != DUTY_TASK && s->duty != DUTY_DONE);
 }
 
 static bool unknown_is_not_changed(enum trigger t, const struct snapshot *s, enum action a)
@@ -164,7 +168,7 @@ static bool a_look_neither_refuses_nor_delivers(enum trigger t, const struct sna
 static bool a_look_starts_only_what_a_mark_asks_for(enum trigger t, const struct snapshot *s,
 						    enum action a)
 {
-	return !own(t) || a != ACT_START || s->new_eager;
+	return !own(t) || a != ACT_START || s->new_eager || (s->duty == DUTY_UP && !s->stopped);
 }
 
 static bool without_work_a_message_starts_nothing(enum trigger t, const struct snapshot *s,
@@ -180,7 +184,9 @@ static bool only_a_live_session_or_an_ending_is_ended(enum trigger t, const stru
 		return s->session == SESSION_LIVE &&
 		       (t == TRIG_STOP || s->stopped || (t == TRIG_TICK && s->idle));
 	return a != ACT_END || s->ending == ENDING_OPEN || s->ending == ENDING_OVERDUE ||
-	       (s->session == SESSION_LIVE && (t == TRIG_REMOVE || s->new_eager));
+	       (s->session == SESSION_LIVE &&
+		(t == TRIG_REMOVE || s->new_eager || s->duty == DUTY_DONE ||
+		 (t == TRIG_TICK && s->idle && s->duty != DUTY_NONE)));
 }
 
 static bool nobody_is_parked_over_a_message(enum trigger t, const struct snapshot *s, enum action a)
@@ -189,11 +195,45 @@ static bool nobody_is_parked_over_a_message(enum trigger t, const struct snapsho
 	       (!s->queued && !s->sending && s->ready);
 }
 
+static bool an_ephemeral_session_has_one_task_and_ends_with_it(enum trigger t,
+							       const struct snapshot *s,
+							       enum action a)
+{
+	bool steady = s->session == SESSION_LIVE && s->ending == ENDING_NONE &&
+		      s->canary == MARK_ARMED && s->ready && !s->sending && !s->new_eager &&
+		      !s->foreign && s->declared && !s->stopped;
+	bool waits = s->duty == DUTY_WAITS && !s->queued;
+
+	if (!steady || s->duty == DUTY_NONE || s->duty == DUTY_UP || s->duty == DUTY_REST)
+		return true;
+	if (s->duty == DUTY_DONE)
+		return t == TRIG_NEW || t == TRIG_RUN || t == TRIG_STOP || a == ACT_END;
+	if (t == TRIG_TICK && s->idle && (s->duty == DUTY_TASK || waits))
+		return a == ACT_END;
+	return t == TRIG_STOP || t == TRIG_REMOVE || (a != ACT_END && a != ACT_PARK);
+}
+
+static bool who_is_kept_up_is_started_when_he_may_be(enum trigger t, const struct snapshot *s,
+						     enum action a)
+{
+	bool down = s->session == SESSION_ABSENT && s->ending == ENDING_NONE &&
+		    s->canary != MARK_DEAD && s->declared && !s->foreign && !s->new_eager &&
+		    !s->queued && !s->sending;
+
+	if (!own(t) || s->duty == DUTY_NONE)
+		return true;
+	if (down && s->duty == DUTY_UP && !s->stopped && !s->crash_loop)
+		return a == ACT_START;
+	if (s->duty == DUTY_UP || s->duty == DUTY_REST)
+		return (a != ACT_START || s->new_eager || down) && (a != ACT_PARK || s->stopped);
+	return true;
+}
+
 static bool the_idle_are_parked_by_a_tick(enum trigger t, const struct snapshot *s, enum action a)
 {
 	bool quiet = s->session == SESSION_LIVE && s->ending == ENDING_NONE &&
 		     s->canary == MARK_ARMED && s->ready && s->idle && !s->queued && !s->sending &&
-		     !s->new_eager && !s->foreign && s->declared;
+		     !s->new_eager && !s->foreign && s->declared && s->duty == DUTY_NONE;
 
 	return t != TRIG_TICK || !quiet || a == ACT_PARK;
 }
@@ -240,6 +280,8 @@ LAW(a_look_neither_refuses_nor_delivers)
 LAW(a_look_starts_only_what_a_mark_asks_for)
 LAW(without_work_a_message_starts_nothing)
 LAW(only_a_live_session_or_an_ending_is_ended)
+LAW(an_ephemeral_session_has_one_task_and_ends_with_it)
+LAW(who_is_kept_up_is_started_when_he_may_be)
 LAW(the_idle_are_parked_by_a_tick)
 LAW(armed_only_where_it_is_wanted)
 LAW(refused_in_the_order_of_the_spec)
@@ -302,6 +344,10 @@ static void gone(struct snapshot *s)
 	s->ending = ENDING_NONE;
 	s->canary = MARK_NONE;
 	s->ready = false;
+	if (s->duty == DUTY_TASK || s->duty == DUTY_DONE)
+		s->duty = DUTY_WAITS;
+	if (s->duty == DUTY_UP)
+		s->duty = DUTY_REST;
 }
 
 static void lives(struct snapshot *s, bool ready)
@@ -351,7 +397,9 @@ static bool act(struct snapshot *s, enum action a)
 		s->new_eager = false;
 		return true;
 	case ACT_DELIVER:
-		s->queued = false;
+		s->queued = s->queued && s->duty == DUTY_WAITS; /* as if there were two tasks */
+		if (s->duty == DUTY_WAITS)
+			s->duty = DUTY_TASK;
 		return true;
 	case ACT_END:
 	case ACT_PARK:
@@ -384,6 +432,8 @@ static bool at_rest(enum trigger t, const struct snapshot *s, enum action last)
 		return false;
 	if (refuses(last) || own(t))
 		return true;
+	if (t == TRIG_MESSAGE && s->session == SESSION_LIVE && s->duty == DUTY_TASK)
+		return !s->sending;
 	return t == TRIG_MESSAGE ? !s->queued && !s->sending
 				 : s->session == SESSION_LIVE || !s->new_eager;
 }
@@ -427,6 +477,8 @@ int main(void)
 	    TEST(a_look_starts_only_what_a_mark_asks_for),
 	    TEST(without_work_a_message_starts_nothing),
 	    TEST(only_a_live_session_or_an_ending_is_ended),
+	    TEST(an_ephemeral_session_has_one_task_and_ends_with_it),
+	    TEST(who_is_kept_up_is_started_when_he_may_be),
 	    TEST(the_idle_are_parked_by_a_tick),
 	    TEST(armed_only_where_it_is_wanted),
 	    TEST(refused_in_the_order_of_the_spec),

@@ -41,7 +41,8 @@ struct sending {
 	struct profile profile;
 	struct receipt receipt;
 	bool has_receipt, duplicate, queued, live;
-	char reason[256]; /* why it still waits */
+	bool others_first; /* an ephemeral worker has other tasks before this one */
+	char reason[256];  /* why it still waits */
 };
 
 struct sending *sending_new(const struct send_world *w);

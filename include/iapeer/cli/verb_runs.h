@@ -21,6 +21,7 @@ VERB_RUN(run);
 VERB_RUN(interrupt);
 VERB_RUN(life);
 VERB_RUN(remove);
+VERB_RUN(self);
 VERB_RUN(set);
 VERB_RUN(queue);
 VERB_RUN(deaths);

@@ -16,12 +16,14 @@ struct deliver_in {
 	const struct profile *profile;
 	const struct session *session;
 	struct pane *pane;
+	bool one_task; /* an ephemeral worker: no second text after one that was pasted */
 	void (*on_receipt)(const char *message_id, void *arg); /* NULL: none */
 	void *arg;
 };
 
 struct deliver_out {
 	int delivered;     /* receipts written by this call */
+	int tasks;         /* of them: texts that were pasted */
 	char waiting[256]; /* why the head waits; "" : the queue is empty */
 	char turn_id[MESSAGE_ID_MAX +
 		     1]; /* set: this message's sender waits for the end of its turn */

@@ -30,6 +30,9 @@ void death_ring_add(struct death_ring *r, const struct death_entry *d);
 bool death_is_own(const struct death_entry *d);
 /* Deaths of its own in the window before now. */
 int death_ring_own(const struct death_ring *r, int64_t now_ms, int64_t window_ms);
+/* A peer that is kept up is started again when? After the n-th end in the window, of whatever
+ * cause: 1, 2, 4 ... 60 s after it. 0: now. UTC. */
+int64_t death_ring_rested_ms(const struct death_ring *r, int64_t now_ms, int64_t window_ms);
 const char *death_class_word(enum death_class c);
 /* "sigkill", "sigsegv", "exit-3", "exited" out of the hook's status and signal. */
 void death_session_cause(int exit_status, int signal, char out[static 32]);

@@ -46,7 +46,19 @@ enum canary_mark {
 	CANARY_MARK_COUNT
 };
 
+/* What the wake policy asks of it now. */
+enum duty {
+	DUTY_NONE,
+	DUTY_WAITS, /* ephemeral: its session, if any, has no task yet */
+	DUTY_TASK,  /* its session was given its one task */
+	DUTY_DONE,  /* and says that it is done */
+	DUTY_UP,    /* always there: to be started when it is not */
+	DUTY_REST,  /* the same, but it ended a moment ago: not yet */
+	DUTY_COUNT
+};
+
 struct snapshot {
+	enum duty duty;
 	enum session_state session;
 	enum ending_state ending;
 	enum canary_mark canary;
@@ -93,6 +105,7 @@ struct decision {
 	const char *word; /* for the journal and --json: "reaped-idle" (SPEC 8), else the action's
 			     own word */
 };
+#define DECIDE_LEFT_ASLEEP "left-asleep" /* kept up until now, and not any more: worth a line */
 struct decision decide(enum trigger trigger, const struct snapshot *s);
 const char *action_word(enum action a);
 const char *trigger_word(enum trigger t);

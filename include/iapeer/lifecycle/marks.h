@@ -9,6 +9,9 @@
 #define MARK_IDLE_REAPED "idle-reaped"
 #define MARK_NEW_EAGER   "new-eager"
 #define MARK_FRESH_NEXT  "fresh-next"
+/* Of one session of an ephemeral worker; gone with it. */
+#define MARK_TASK_GIVEN "ephemeral-armed" /* it was given its task */
+#define MARK_TASK_DONE  "ephemeral-done"  /* its task says that it is done */
 
 int mark_set(const struct layout *l, const struct peer_id *id, const char *mark,
 	     struct err *e) NODISCARD;

@@ -17,6 +17,7 @@ struct observation {
 	struct canary canary;
 	struct death_ring deaths;
 	struct proc_ref leftover; /* SESSION_LEFTOVER: the server */
+	int64_t rested_utc_ms;    /* DUTY_REST: until when */
 };
 
 struct observe_in {
@@ -25,7 +26,9 @@ struct observe_in {
 	const struct peer_record *record; /* NULL: unregistered */
 	struct peer_id id;
 };
+/* The duty out of the marks; observe_duty() adds what only the profile tells. */
 int observe(const struct observe_in *in, struct observation *out, struct err *e) NODISCARD;
+void observe_duty(const struct observe_in *in, enum wake_policy policy, struct observation *o);
 
 enum shown_state { SHOWN_LIVE, SHOWN_ASLEEP, SHOWN_STOPPED, SHOWN_UNKNOWN, SHOWN_STATE_COUNT };
 enum shown_state observe_shown(const struct observation *o);

@@ -20,3 +20,11 @@ int remove_finish(const struct layout *l, int *out_n, struct err *e) NODISCARD;
 /* Before a new record: what an earlier owner of the name left goes to state/trash. *out_n: files
  * moved. */
 int trash_name(const struct layout *l, const char *name, int *out_n, struct err *e) NODISCARD;
+/* State of an identity that has been gone from the registry for long enough: to state/trash, if it
+ * is gone still (from a registry that is there, parses and is not newer) and nothing of it runs or
+ * is watched. Waits for no lock. *out_n: files moved; ERR_TIMEOUT: not now, with the reason. */
+int trash_identity(const struct layout *l, const struct settings *s, const struct peer_id *id,
+		   int *out_n, struct err *e) NODISCARD;
+/* Can the registry be relied on to say who is gone? ERR_NOT_FOUND: there is none; ERR_REFUSED: a
+ * newer one. Owned: registry_done(). */
+int trash_registry(const struct layout *l, struct registry *out, struct err *e) NODISCARD;

@@ -15,6 +15,7 @@ struct step {
 	struct manifest manifest;
 	struct profile profile;
 	struct observation seen;
+	bool failed; /* a step has: what has ended is put in order, nothing is started any more */
 	/* a turn to be waited for, without the lock */
 	char turn_id[MESSAGE_ID_MAX + 1];
 	int64_t turn_offset, turn_until_ms;

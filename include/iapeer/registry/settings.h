@@ -6,6 +6,7 @@
 struct settings {
 	int64_t idle_ms, boot_deadline_ms, ready_gate_ms;
 	int64_t ephemeral_quiet_ms, ephemeral_unarmed_idle_ms;
+	int64_t trash_ms; /* absence from the registry after which state goes to the trash */
 	int boot_parallel;
 	int crashloop_max;
 	int64_t crashloop_window_ms;

@@ -31,6 +31,9 @@ struct watched {
 	    activity_utc_ms; /* its newest sign of life, as it was written; 0: not looked at yet */
 	int64_t activity_mono_ms; /* the same in awake time: idle is counted from here */
 	int64_t looked_mono_ms;
+	enum wake_policy policy; /* when its session came on record */
+	int64_t due_mono_ms; /* to be looked at then, before the next tick; 0: the tick is enough */
+	int64_t ask_ms;      /* its server was stopped: asked again after so long; 0: it answers */
 	struct watched *next;
 };
 
@@ -81,6 +84,26 @@ struct waiting {
 	struct waiting *next;
 };
 
+/* What a profile said when it was read last; inode, mtime and size tell whether it is the same. */
+struct known_policy {
+	char name[PEER_NAME_MAX + 1];
+	uint64_t inode;
+	int64_t mtime_ms, size;
+	enum wake_policy policy;
+};
+struct policies {
+	struct known_policy *v; /* sorted by name */
+	size_t n, cap;
+};
+
+/* State of an identity that is not in the registry. */
+struct absent {
+	char identity[PEER_IDENTITY_MAX + 1];
+	int64_t since_mono_ms; /* seen absent since then, without a break, in awake time */
+	bool seen, told;
+	struct absent *next;
+};
+
 struct keeper {
 	const struct layout *layout;
 	struct settings settings;
@@ -89,13 +112,16 @@ struct keeper {
 	uv_loop_t loop;
 	uv_pipe_t listener;
 	uv_signal_t sigchld, sigterm, sigint, sighup;
-	uv_timer_t work_timer, death_timer, idle_timer, rescan_timer, leave_timer, tick_timer;
+	uv_timer_t work_timer, death_timer, idle_timer, rescan_timer, leave_timer, tick_timer,
+	    due_timer, absent_timer;
 	int64_t tidied_mono_ms; /* when keeper_tidy() last ran */
 	int64_t tick_mono_ms,
 	    tick_utc_ms; /* of the last tick: a jump of the clock between two shows */
-	uv_fs_event_t state_events, log_events;
+	uv_fs_event_t state_events, log_events, root_events;
 	bool log_events_on;
 	struct workq work;
+	struct policies policies;
+	struct absent *absent;
 	struct watched *watched;
 	struct worker *workers;
 	struct conn *conns;
@@ -133,6 +159,10 @@ void keeper_want(struct keeper *k, const char *identity, enum trigger t, bool bo
 void keeper_run_work(struct keeper *k);
 void keeper_end_workers(struct keeper *k);
 
+/* absent.c: state whose identity left the registry by other hands */
+void keeper_absent(struct keeper *k);
+void keeper_absent_done(struct keeper *k);
+
 /* tidy.c */
 void keeper_tidy(struct keeper *k); /* forget what is remembered for 7 days only: receipts, trash */
 
@@ -143,6 +173,21 @@ void keeper_look_sockets(struct keeper *k); /* servers on our sockets that nobod
 void keeper_tick_every(struct keeper *k, int64_t interval_ms);
 /* One tick now. `outcomes` (an array; NULL: not wanted) gets a row for every recorded session. */
 void keeper_tick(struct keeper *k, struct json *outcomes);
+
+/* One session now, if its time has come: is it idle? Sets when it is to be looked at next. */
+void keeper_tick_one(struct watched *w);
+
+/* policies.c */
+enum wake_policy keeper_policy(struct keeper *k, const struct peer_record *p);
+void policies_done(struct policies *v);
+
+/* due.c: what must not wait for a tick */
+struct watched *keeper_find(struct keeper *k, const char *identity); /* NULL */
+void keeper_due(struct watched *w, int64_t at_mono_ms);
+/* Its session has come on record: by which wake policy does it live? */
+void keeper_due_policy(struct watched *w, const struct peer_id *id);
+/* Was its server found stopped by a signal? Then it is asked again: after 2, 4 ... 60 s. */
+void keeper_due_unknown(struct keeper *k, const char *identity, bool unknown);
 
 /* server.c */
 int keeper_listen(struct keeper *k, struct err *e) NODISCARD;
