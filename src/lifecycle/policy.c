@@ -47,6 +47,20 @@ static void by_message(const struct wake_facts *f, struct wake_mode *m)
 	}
 }
 
+void wake_last_end(struct wake_facts *f, const struct death_ring *deaths, bool parked)
+{
+	const struct death_entry *last = deaths->n > 0 ? &deaths->v[deaths->n - 1] : NULL;
+
+	f->end = END_NEVER;
+	f->end_cause = "";
+	if (last) {
+		f->end = death_is_own(last) ? END_OWN : END_OUTSIDE;
+		f->end_cause = last->cause;
+	}
+	if (parked)
+		f->end = END_PARKED;
+}
+
 void wake_decide(const struct wake_facts *f, struct wake_mode *out)
 {
 	char cause[64];

@@ -78,12 +78,7 @@ static void mode_of(const struct step *s, const struct queue_item *head, struct 
 	f.ephemeral = s->profile.wake_policy == WAKE_EPHEMERAL;
 	f.resume_policy = s->profile.resume_policy;
 	f.telegram = s->profile.telegram || s->record->telegram;
-	if (d->n > 0) {
-		f.end = death_is_own(&d->v[d->n - 1]) ? END_OWN : END_OUTSIDE;
-		f.end_cause = d->v[d->n - 1].cause;
-	}
-	if (mark_is_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED))
-		f.end = END_PARKED;
+	wake_last_end(&f, d, mark_is_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED));
 	f.ever_conversation = d->n > 0 || f.end == END_PARKED;
 	f.resumable =
 	    false; /* no runtime that can be driven today keeps conversations that we know by id */

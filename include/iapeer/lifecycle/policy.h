@@ -1,5 +1,6 @@
 /* policy.h - fresh or resume: the table of SPEC 6 as pure code. */
 #pragma once
+#include "iapeer/lifecycle/death.h"
 #include "iapeer/registry/profile.h"
 #include <stdbool.h>
 
@@ -35,4 +36,6 @@ struct wake_mode {
 	bool consumes_idle_reaped, consumes_fresh_next; /* when the session is ready */
 };
 
+/* Fills end and end_cause (borrowed from the ring): a clean park is newer than any death. */
+void wake_last_end(struct wake_facts *f, const struct death_ring *deaths, bool parked);
 void wake_decide(const struct wake_facts *f, struct wake_mode *out);
