@@ -1,16 +1,20 @@
 #include "iapeer/cli/verb_set.h"
 #include "iapeer/cli/verb_runs.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/words.h"
+#include "iapeer/lifecycle/move.h"
+#include "iapeer/registry/service.h"
 #include "iapeer/runtime/manifest.h"
 #include "iapeer/supervise/client.h"
 
@@ -23,6 +27,8 @@ struct edit {
 	const struct ctx *c;
 	const struct peer_record *record;
 	struct profile profile;
+	char name[PEER_NAME_MAX + 1], folder[LAYOUT_PATH]; /* as they are to be */
+	bool workdir_given;
 };
 
 static void edit_done(struct edit *x)
@@ -92,8 +98,22 @@ static int set_initial_prompt(struct edit *x, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_name(struct edit *x, const char *value, struct err *e)
+{
+	if (peer_name_check(value, e) < 0)
+		return err_wrap(e, "name");
+	str_cut(x->name, sizeof x->name, value);
+	return 0;
+}
+
+static int set_folder(struct edit *x, const char *value, struct err *e)
+{
+	return words_folder(value, x->folder, e);
+}
+
 static int set_workdir(struct edit *x, const char *value, struct err *e)
 {
+	x->workdir_given = true;
 	if (*value)
 		return words_folder(value, x->profile.workdir, e);
 	x->profile.workdir[0] = '\0';
@@ -167,6 +187,8 @@ static const struct key {
 	const char *name;
 	int (*set)(struct edit *, const char *value, struct err *);
 } keys[] = {
+    {"name", set_name},
+    {"folder", set_folder},
     {"runtimes", set_runtimes},
     {"default", set_default},
     {"description", set_description},
@@ -252,6 +274,42 @@ static int save(struct edit *x, struct err *e)
 	return registry_upsert(&x->c->layout, &change, &created, e);
 }
 
+/* The conversation belongs to the folder where the program works: it goes on there, unless somebody
+ * said another. */
+static void keep_workdir(struct edit *x)
+{
+	struct fs_info info;
+	struct err none = ERR_INIT;
+
+	if (x->workdir_given || x->profile.workdir[0] || strcmp(x->folder, x->record->cwd) == 0)
+		return;
+	if (fs_stat(AT_FDCWD, x->record->cwd, &info, &none) == 0 && info.is_dir)
+		str_cut(x->profile.workdir, sizeof x->profile.workdir, x->record->cwd);
+}
+
+/* Another name or folder: all that is the peer's goes along, in one change that survives a crash.
+ */
+static int move(struct edit *x, struct err *e)
+{
+	struct peer_move m = {
+	    .record = x->record, .name = x->name, .folder = x->folder, .profile = &x->profile};
+
+	if (service_guard(x->record->name, NULL, e) < 0 || service_guard(x->name, NULL, e) < 0)
+		return -1;
+	if (x->c->registry.newer)
+		return err_set(
+		    e, ERR_REFUSED, 0,
+		    "the registry was written by a newer iapeer; it is read, not written");
+	keep_workdir(x);
+	str_cut(x->profile.name, sizeof x->profile.name, x->name);
+	return move_peer(&x->c->layout, &x->c->settings, &m, e);
+}
+
+static bool moves(const struct edit *x)
+{
+	return strcmp(x->name, x->record->name) != 0 || strcmp(x->folder, x->record->cwd) != 0;
+}
+
 int verb_set(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	AUTO(edit_done) struct edit x = {.c = c};
@@ -264,15 +322,28 @@ int verb_set(struct ctx *c, const struct parsed *p, struct err *e)
 			       x.profile.name);
 	for (size_t i = 0; i < x.record->runtimes.n; i++)
 		words_unite(&x.profile.runtimes, x.record->runtimes.v[i]);
-	if (apply_keys(&x, p, e) < 0 || save(&x, e) < 0)
+	str_cut(x.name, sizeof x.name, x.record->name);
+	str_cut(x.folder, sizeof x.folder, x.record->cwd);
+	if (apply_keys(&x, p, e) < 0 || (moves(&x) ? move(&x, e) : save(&x, e)) < 0)
 		return -1;
 	/* One that is to be there always is, from now on. */
 	if (x.profile.wake_policy == WAKE_ALWAYS &&
 	    keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0)
 		return -1;
 	c->reply = json_object();
-	json_set_str(c->reply, "personality", x.record->name);
+	json_set_str(c->reply, "personality", x.name);
 	json_set_str(c->reply, "action", "updated");
-	buf_fmt(&c->out, "%s: set; what is live takes it with its next start\n", x.record->name);
+	json_set_str(c->reply, "cwd", x.folder);
+	if (strcmp(x.name, x.record->name) != 0)
+		buf_fmt(&c->out, "%s is %s now; what was its goes along\n", x.record->name, x.name);
+	else
+		buf_fmt(&c->out, "%s: set; what is live takes it with its next start\n", x.name);
+	if (strcmp(x.folder, x.record->cwd) != 0) {
+		buf_fmt(&c->out, "%s: its .iapeer is in ", x.name);
+		text_shown(&c->out, x.folder);
+		buf_str(&c->out, "; it works in ");
+		text_shown(&c->out, x.profile.workdir[0] ? x.profile.workdir : x.folder);
+		buf_chr(&c->out, '\n');
+	}
 	return 0;
 }

@@ -200,10 +200,13 @@ const struct verb verbs[] = {
      .comp = {COMP_PEER, COMP_SET_KEY, COMP_SET_KEY},
      .flags = V_JSON | V_REGISTRY | V_MUTATES,
      .brief = "change what a peer is",
-     .detail = "runtimes=a,b  default=runtime  description=text  tags=a,b  workdir=folder  "
+     .detail = "name=name  folder=folder  runtimes=a,b  default=runtime  description=text  "
+	       "tags=a,b  workdir=folder  "
 	       "wake_policy=on-demand|ephemeral|always  resume_policy=continue|topic|always|never  "
 	       "accepts=artificial,natural,absent  initial_prompt=text\n\n"
-	       "An empty value takes the default back."},
+	       "An empty value takes the default back. Several at once are one change. A name or "
+	       "folder is changed while the peer sleeps; its conversation, messages and marks go "
+	       "along, and it goes on working where it did unless workdir says otherwise."},
     {.name = "queue",
      .run = verb_queue,
      .args = "<peer> [list | drop <id> | retry <id>]",

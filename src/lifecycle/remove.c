@@ -15,7 +15,7 @@
 #include "iapeer/delivery/queue.h"
 #include "iapeer/launch/launch.h"
 #include "iapeer/lifecycle/apply.h"
-#include "iapeer/lifecycle/observe.h"
+#include "iapeer/lifecycle/identities.h"
 
 #include "iapeer/base/banned.h"
 
@@ -25,70 +25,6 @@ void removal_done(struct removal *r)
 {
 	strv_done(&r->purged);
 	strv_done(&r->left);
-}
-
-/* The identities of a name: those of its record, and those that files tell of. Sorted: locks are
- * taken in this order. */
-static int identities_of(const struct layout *l, const struct peer_record *p, const char *name,
-			 struct strv *out, struct err *e)
-{
-	AUTO(strv_done) struct strv files = STRV_INIT;
-	char identity[PEER_IDENTITY_MAX + 1];
-	struct peer_id id;
-	const char *what;
-
-	for (size_t i = 0; p && i < p->runtimes.n; i++) {
-		if (peer_make(p->runtimes.v[i], name, &id, e) < 0)
-			return -1;
-		peer_identity(&id, identity);
-		strv_add(out, identity);
-	}
-	if (fs_list(l->root_fd, LAYOUT_LIFECYCLE, &files, e) < 0)
-		return -1;
-	for (size_t i = 0; i < files.n; i++) {
-		if (!layout_parse_state(files.v[i], &id, &what) || strcmp(id.name, name) != 0)
-			continue;
-		peer_identity(&id, identity);
-		if (!strv_has(out, identity))
-			strv_add(out, identity);
-	}
-	strv_sort(out);
-	return 0;
-}
-
-struct locks {
-	struct lock *v;
-	size_t n;
-};
-
-static void locks_done(struct locks *k)
-{
-	for (size_t i = 0; i < k->n; i++)
-		lock_done(&k->v[i]);
-	free(k->v);
-}
-
-static int lock_all(const struct layout *l, const struct strv *identities, const char *what,
-		    struct locks *out, struct err *e)
-{
-	int64_t until = clock_mono_ms() + LOCK_MS;
-	char path[LAYOUT_PATH];
-	struct peer_id id;
-
-	if (fs_mkdirs(l->root_fd, LAYOUT_LOCKS, e) < 0)
-		return -1;
-	out->v = xcalloc(identities->n, sizeof *out->v);
-	for (size_t i = 0; i < identities->n; i++) {
-		struct lock free_lock = LOCK_INIT;
-
-		out->v[out->n++] = free_lock;
-		if (peer_parse(identities->v[i], &id, e) < 0)
-			return -1;
-		layout_lock(&id, path);
-		if (lock_take(&out->v[i], l->root_fd, path, what, until, e) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 /* One removal: whose, and what is known. */
@@ -108,12 +44,6 @@ static int look(const struct job *job, const char *identity, struct observation 
 	if (peer_parse(identity, &in.id, e) < 0)
 		return -1;
 	return observe(&in, out, e);
-}
-
-static bool runs(const struct observation *o)
-{
-	return o->snap.session == SESSION_LIVE || o->snap.session == SESSION_UNKNOWN ||
-	       o->snap.session == SESSION_PANE_DEAD || o->snap.session == SESSION_LEFTOVER;
 }
 
 /* ---- purge ---- */
@@ -214,9 +144,9 @@ static int end_all(const struct job *job, bool force, struct err *e)
 
 		if (look(job, job->identities->v[i], &o, e) < 0)
 			return -1;
-		if (runs(&o) && !force)
+		if (observed_runs(&o) && !force)
 			return refuse_live(job->name, e);
-		if (o.has_session || o.canary_state != CANARY_NONE || runs(&o))
+		if (o.has_session || o.canary_state != CANARY_NONE || observed_runs(&o))
 			if (end_one(job, job->identities->v[i], e) < 0)
 				return -1;
 	}
@@ -225,9 +155,10 @@ static int end_all(const struct job *job, bool force, struct err *e)
 
 static int remove_known(const struct job *job, struct removal *out, struct err *e)
 {
-	AUTO(locks_done) struct locks locks = {.n = 0};
+	AUTO(peer_locks_done) struct peer_locks locks = {.n = 0};
 
-	if (lock_all(job->l, job->identities, "remove", &locks, e) < 0)
+	if (peer_locks_take(job->l, job->identities, "remove", clock_mono_ms() + LOCK_MS, &locks,
+			    e) < 0)
 		return -1;
 	for (size_t i = 0; i < job->identities->n; i++) {
 		struct observation o;
@@ -237,7 +168,7 @@ static int remove_known(const struct job *job, struct removal *out, struct err *
 		if (look(job, job->identities->v[i], &o, e) < 0 ||
 		    peer_parse(job->identities->v[i], &id, e) < 0)
 			return -1;
-		if (runs(&o))
+		if (observed_runs(&o))
 			return refuse_live(job->name, e);
 		out->undelivered += (int)queue_depth(job->l, &id);
 	}
@@ -256,7 +187,7 @@ int remove_peer(const struct layout *l, const struct settings *s, const char *na
 	int finished;
 
 	*out = (struct removal){.absent = false};
-	if (remove_finish(l, &finished, e) < 0 || registry_load(l, &r, e) < 0)
+	if (remove_finish(l, LOCK_MS, &finished, e) < 0 || registry_load(l, &r, e) < 0)
 		return -1;
 	p = registry_find(&r, name);
 	if (identities_of(l, p, name, &identities, e) < 0)
@@ -273,12 +204,12 @@ int remove_peer(const struct layout *l, const struct settings *s, const char *na
 
 /* ---- unfinished removals, and what vanished by other hands ---- */
 
-static int finish_one(const struct layout *l, const char *name, struct err *e)
+static int finish_one(const struct layout *l, const char *name, int64_t wait_ms, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	AUTO(strv_done) struct strv identities = STRV_INIT;
 	AUTO(removal_done) struct removal done = {.absent = false};
-	AUTO(locks_done) struct locks locks = {.n = 0};
+	AUTO(peer_locks_done) struct peer_locks locks = {.n = 0};
 	auto_json struct json *j = NULL;
 	char path[LAYOUT_PATH];
 
@@ -290,14 +221,15 @@ static int finish_one(const struct layout *l, const char *name, struct err *e)
 		return -1;
 	/* Whoever removes holds these locks while the intent is there: if they are free, nobody
 	 * does any more. */
-	if (lock_all(l, &identities, "finish a removal", &locks, e) < 0)
+	if (peer_locks_take(l, &identities, "finish a removal", clock_mono_ms() + wait_ms, &locks,
+			    e) < 0)
 		return -1;
 	if (!fs_exists(l->root_fd, path))
 		return 0;
 	return carry_out(l, name, &identities, &done, e);
 }
 
-int remove_finish(const struct layout *l, int *out_n, struct err *e)
+int remove_finish(const struct layout *l, int64_t wait_ms, int *out_n, struct err *e)
 {
 	AUTO(strv_done) struct strv names = STRV_INIT;
 
@@ -307,7 +239,7 @@ int remove_finish(const struct layout *l, int *out_n, struct err *e)
 	for (size_t i = 0; i < names.n; i++) {
 		if (!peer_name_valid(names.v[i]))
 			continue;
-		if (finish_one(l, names.v[i], e) < 0)
+		if (finish_one(l, names.v[i], wait_ms, e) < 0)
 			return err_wrap(e, "finish the removal of %s", names.v[i]);
 		++*out_n;
 	}
@@ -343,20 +275,21 @@ int trash_name(const struct layout *l, const char *name, int *out_n, struct err 
 {
 	AUTO(registry_done) struct registry r = {.n = 0};
 	AUTO(strv_done) struct strv identities = STRV_INIT;
-	AUTO(locks_done) struct locks locks = {.n = 0};
+	AUTO(peer_locks_done) struct peer_locks locks = {.n = 0};
 	struct settings s;
 	struct job job = {.l = l, .s = &s, .r = &r, .name = name, .identities = &identities};
 	char dir[LAYOUT_PATH];
 	int finished;
 
 	*out_n = 0;
-	if (remove_finish(l, &finished, e) < 0 || settings_load(l, &s, e) < 0 ||
+	if (remove_finish(l, LOCK_MS, &finished, e) < 0 || settings_load(l, &s, e) < 0 ||
 	    registry_load(l, &r, e) < 0 || identities_of(l, NULL, name, &identities, e) < 0)
 		return -1;
 	if (registry_find(&r, name) || identities.n == 0)
 		return 0;
 	/* A session of the earlier owner would be taken for the new one's. */
-	if (end_all(&job, true, e) < 0 || lock_all(l, &identities, "create", &locks, e) < 0)
+	if (end_all(&job, true, e) < 0 ||
+	    peer_locks_take(l, &identities, "create", clock_mono_ms() + LOCK_MS, &locks, e) < 0)
 		return -1;
 	snprintf(dir, sizeof dir, "%s/%s-%lld", LAYOUT_TRASH, name, (long long)clock_utc_ms());
 	return trash_files(l, &identities, dir, out_n, e);
@@ -384,7 +317,7 @@ static int not_now(const struct job *job, const char *identity, struct err *e)
 		return err_set(e, ERR_TIMEOUT, 0, "its removal has begun");
 	if (look(job, identity, &o, e) < 0)
 		return -1;
-	if (runs(&o))
+	if (observed_runs(&o))
 		return err_set(e, ERR_TIMEOUT, 0, "it lives");
 	if (o.canary_state != CANARY_NONE)
 		return err_set(e, ERR_TIMEOUT, 0, "its server is watched");

@@ -65,6 +65,12 @@ void layout_removing(const char *name, char out[static LAYOUT_PATH])
 	put(out, LAYOUT_REMOVING "/%s", name);
 }
 
+void layout_moving(const char *name, char out[static LAYOUT_PATH])
+{
+	assert(peer_name_valid(name));
+	put(out, LAYOUT_MOVING "/%s", name);
+}
+
 void layout_pane_log(const struct peer_id *id, char out[static LAYOUT_PATH])
 {
 	put_identity(out, LAYOUT_PANE_LOGS, id, ".log");

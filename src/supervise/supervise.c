@@ -19,6 +19,7 @@
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/queue.h"
+#include "iapeer/lifecycle/move.h"
 #include "iapeer/lifecycle/observe.h"
 #include "iapeer/lifecycle/remove.h"
 #include "iapeer/registry/service.h"
@@ -120,7 +121,10 @@ void keeper_scan(struct keeper *k)
 	struct err e;
 	int n;
 
-	if (remove_finish(k->layout, &n, &e) < 0)
+	/* Whoever is at it holds its locks, and needs no help. */
+	if (remove_finish(k->layout, 0, &n, &e) < 0 && e.code != ERR_TIMEOUT)
+		log_warn("supervise", "%s", e.msg);
+	if (move_finish(k->layout, 0, &e) < 0 && e.code != ERR_TIMEOUT)
 		log_warn("supervise", "%s", e.msg);
 	keeper_watch_all(k);
 	look_all(k);

@@ -8,7 +8,7 @@ log=$LOGS/lifecycle.log
 is_new() { [ -n "$(session_of shell-bob)" ] && [ "$(session_of shell-bob)" != "$pid" ] && grep -q '"ready": *true' "$STATE/shell-bob.session" && [ ! -e "$STATE/shell-bob.new-eager" ]; }
 mark() { date -u +%Y-%m-%dT%H:%M:%S+00:00 >"$STATE/shell-bob.$1"; }
 workers_of() { tr ' ' '\n' <<<"$(child_pids "$1")" | while read -r child; do
-	case $(tr '\0' ' ' <"/proc/$child/cmdline" 2>/dev/null) in *_apply*) echo "$child" ;; esac
+	case $(cat "/proc/$child/cmdline" 2>/dev/null | tr '\0' ' ') in *_apply*) echo "$child" ;; esac
 done; }
 
 must iapeer create bob --runtime shell

@@ -85,7 +85,7 @@ for n in 1 2 3 4 5; do
 	must iapeer send worker "$(task "t$n")" --wait accepted
 done
 workers_of() { tr ' ' '\n' <<<"$(child_pids "$1")" | while read -r pid; do
-	case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in *_apply*) echo "$pid" ;; esac
+	case $(cat "/proc/$pid/cmdline" 2>/dev/null | tr '\0' ' ') in *_apply*) echo "$pid" ;; esac
 done; }
 kills=0
 hit() { # kill the keeper and its workers, whatever they are at

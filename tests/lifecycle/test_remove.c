@@ -201,7 +201,7 @@ static void finish(struct world *w, int want)
 {
 	int n = -1;
 
-	OK(remove_finish(&w->l, &n, e));
+	OK(remove_finish(&w->l, 10000, &n, e));
 	assert_int_equal(n, want);
 }
 

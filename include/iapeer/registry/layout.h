@@ -47,6 +47,7 @@ void layout_done(struct layout *l);
 #define LAYOUT_LIFECYCLE      "state/lifecycle"
 #define LAYOUT_LOCKS          "state/iapeer/locks"
 #define LAYOUT_REMOVING       "state/iapeer/removing"
+#define LAYOUT_MOVING         "state/iapeer/moving"
 #define LAYOUT_TRASH          "state/trash"
 #define LAYOUT_SOCKS          "socks"
 #define LAYOUT_CONTROL_SOCKET "state/iapeer/supervise.sock"
@@ -69,6 +70,7 @@ void layout_queue_lock(const struct peer_id *id,
 		       char out[static LAYOUT_PATH]);               /* .../locks/<identity>.queue */
 void layout_trash(const char *entry, char out[static LAYOUT_PATH]); /* state/trash/<entry> */
 void layout_removing(const char *name, char out[static LAYOUT_PATH]);
+void layout_moving(const char *name, char out[static LAYOUT_PATH]);
 void layout_pane_log(const struct peer_id *id,
 		     char out[static LAYOUT_PATH]); /* logs/lifecycle/<identity>.log */
 void layout_peer_home(const struct layout *l, const char *name,
