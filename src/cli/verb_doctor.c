@@ -134,6 +134,8 @@ int verb_doctor(struct ctx *c, const struct parsed *p, struct err *e)
 	    doctor_services,    doctor_leftovers, doctor_litter, doctor_deaths,
 	};
 
+	if (opt_given(p, "drill"))
+		return doctor_drill(c, e);
 	c->reply = json_object();
 	d.list = json_set(c->reply, "findings", json_array());
 	find_root(&d);

@@ -90,6 +90,7 @@ const struct opt deaths_opts[] = {
 };
 const struct opt doctor_opts[] = {
     {.name = "fix", .help = "put right what can be put right"},
+    {.name = "drill", .help = "kill a scratch peer in six ways and check each record"},
     {.name = NULL},
 };
 const struct opt supervise_opts[] = {

@@ -32,7 +32,11 @@
 	"left behind. Exit 1 when something is bad.\n\n"                                           \
 	"--fix narrows modes, mends the link bin/iapeer, adds this shell's folders to the peers' " \
 	"PATH, makes the registry say what the profiles say, deletes files and sockets that "      \
-	"nobody uses, and ends sessions that nobody registered."
+	"nobody uses, and ends sessions that nobody registered.\n\n"                               \
+	"--drill proves that deaths are recorded here: a scratch peer in a root and with a "       \
+	"keeper of its own is killed in six ways, and each record is compared with what was "      \
+	"done. Your "                                                                              \
+	"peers are not touched, and all that it made is removed. Exit 1 when a record is wrong."
 #define MCP_DETAIL                                                                                 \
 	"An agent's program starts it inside a peer's session and speaks the Model Context "       \
 	"Protocol with it on standard input and output. Its one tool, send_to_peer, is `send` "    \

@@ -316,6 +316,16 @@ int tmux_kill_session(const struct tmux *t, const char *session, int64_t deadlin
 	return 0;
 }
 
+int tmux_ask_kill(const struct tmux *t, const char *command, int64_t deadline_ms, struct err *e)
+{
+	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
+	AUTO(strv_done) struct strv a = STRV_INIT;
+	struct proc_opts o = {.deadline_ms = deadline_ms};
+
+	strv_add(&a, command);
+	return run(t, &a, &o, &r, command, e);
+}
+
 int tmux_heal_pipe(const struct tmux *t, int64_t max_bytes, int keep, int64_t deadline_ms,
 		   bool *out_was_lost, struct err *e)
 {

@@ -71,7 +71,7 @@ check "alice lives through it all" is_live shell-alice
 COLUMNS=500 check_exit "why" 0 iapeer why bob
 check_has "says who did it" "$out" "was ended by \`tmux kill-window\`, asked for from inside alice (tmux < bash)"
 check_has "and what is so now" "$out" "shell-bob is asleep now."
-iapeer logs bob -f >followed 2>&1 &
+"$IAPEER_BIN" logs bob -f >followed 2>&1 &
 E2E_OWNED+=($!)
 wait_for 3 test -s followed
 must iapeer send bob true

@@ -44,5 +44,7 @@ void doctor_fate(struct doctor *d);
 void doctor_services(struct doctor *d);
 void doctor_leftovers(struct doctor *d);
 void doctor_deaths(struct doctor *d);
+/* doctor_drill.c: a verb of its own, behind --drill. ERR_FAILED when a record is wrong. */
+int doctor_drill(struct ctx *c, struct err *e) NODISCARD;
 /* doctor_drift.c */
 void doctor_drift(struct doctor *d);

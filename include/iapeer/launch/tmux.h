@@ -69,6 +69,9 @@ int tmux_keys(const struct tmux *t, const struct strv *keys, int64_t deadline_ms
 /* End the session by a form that no alias of ours matches. A server that is gone is done. */
 int tmux_kill_session(const struct tmux *t, const char *session, int64_t deadline_ms,
 		      struct err *e) NODISCARD;
+/* kill-server or kill-session as a person types it, so that its alias is tried too. */
+int tmux_ask_kill(const struct tmux *t, const char *command, int64_t deadline_ms,
+		  struct err *e) NODISCARD;
 /* Is the pane's output still piped to its log? If not, it is from now on. ERR_TIMEOUT when the
  * server does not answer. */
 int tmux_heal_pipe(const struct tmux *t, int64_t max_bytes, int keep, int64_t deadline_ms,
