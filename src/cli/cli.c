@@ -55,6 +55,8 @@ static int finish(struct ctx *c, int rc, struct err *e)
 {
 	struct err lost = ERR_INIT;
 
+	if (c->mute)
+		return 0;
 	if (rc < 0 && e->code == ERR_NONE)
 		e->code = ERR_FAILED;
 	if (rc < 0 && c->tried[0])
@@ -127,6 +129,9 @@ static int run_verb(struct ctx *c, const struct verb *v, int argc, char **argv, 
 	int rc = opt_parse(v, argc, argv, &p, e);
 
 	c->json = p.json;
+	c->mute = (v->flags & V_MUTE) && !p.help;
+	if (c->mute)
+		log_open(STDERR_FILENO, LOG_ERROR);
 	ctx_tried(c, "%s", v->name);
 	if (p.debug)
 		log_open(STDERR_FILENO, LOG_DEBUG);

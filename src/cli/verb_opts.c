@@ -125,6 +125,10 @@ const struct opt hook_opts[] = {
     {.name = "signal", .value = "<n>", .help = "that killed it"},
     {.name = NULL},
 };
+const struct opt event_opts[] = {
+    {.name = "identity", .value = "<identity>", .help = "who speaks; else $PEER_IDENTITY"},
+    {.name = NULL},
+};
 const struct opt canary_opts[] = {
     {.name = "identity", .value = "<name>", .help = "whose server"},
     {.name = "socket", .value = "<path>", .help = "its socket"},

@@ -7,6 +7,7 @@
 #include "iapeer/base/journal.h"
 #include "iapeer/base/log.h"
 #include "iapeer/base/str.h"
+#include "iapeer/delivery/report.h"
 #include "iapeer/launch/launch.h"
 #include "iapeer/launch/pane.h"
 #include "iapeer/launch/ready.h"
@@ -234,6 +235,8 @@ int step_start(struct step *s, struct err *e)
 		return -1;
 	in.resume = mode.resume;
 	in.cause = mode.cause;
+	if (report_begin(layout_of(s), &s->in->id, e) < 0)
+		log_warn("apply", "%s", e->msg);
 	if (launch_start(&in, clock_mono_ms() + 15000, &session, e) < 0)
 		return -1;
 	str_cut(session.woke_for, sizeof session.woke_for, head.id);

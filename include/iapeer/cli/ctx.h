@@ -17,6 +17,7 @@ struct ctx {
 	struct settings settings;
 	struct term term;
 	bool json;
+	bool mute; /* V_MUTE */
 	char
 	    tried[128]; /* begins the error's line: "send to bob"; empty: verb and first argument */
 	struct json *reply; /* owned; NULL: a verb that failed before it had one */

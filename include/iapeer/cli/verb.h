@@ -28,6 +28,7 @@ enum verb_flag {
 	V_REGISTRY = 1 << 4,  /* reads registry and settings; a missing root is an empty registry */
 	V_SETTINGS = 1 << 5,  /* reads the settings only */
 	V_MUTATES = 1 << 6,   /* changes a peer */
+	V_MUTE = 1 << 7,      /* prints nothing and never fails: an agent's model reads it */
 };
 
 /* What may stand at an argument's place: for the shells' completions. */

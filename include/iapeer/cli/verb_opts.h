@@ -20,6 +20,7 @@ extern const struct opt supervise_opts[];
 extern const struct opt apply_opts[];
 extern const struct opt panelog_opts[];
 extern const struct opt hook_opts[];
+extern const struct opt event_opts[];
 extern const struct opt canary_opts[];
 extern const struct opt help_opts[];
 /* `ask` is `send --wait turn`: it has all of its options but the first. */

@@ -37,4 +37,5 @@ VERB_RUN(version);
 VERB_RUN(apply);
 VERB_RUN(panelog);
 VERB_RUN(hook);
+VERB_RUN(event);
 VERB_RUN(canary);

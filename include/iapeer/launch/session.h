@@ -20,6 +20,7 @@ struct session {
 	char woke_for[96];     /* id of the message that woke it; "" : none */
 	int64_t log_start;     /* the pane log was this long before it started */
 	bool ready;            /* the program showed that it takes input */
+	bool hooks;            /* it was started with our hooks: it reports what it takes */
 };
 
 /* ERR_NOT_FOUND: none. */
