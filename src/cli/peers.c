@@ -30,6 +30,11 @@ void fleet_done(struct fleet *f)
 {
 	strv_done(&f->state);
 	strv_done(&f->socks);
+	for (size_t i = 0; i < f->n_manifests; i++)
+		manifest_done(&f->manifests[i]);
+	free(f->manifests);
+	f->manifests = NULL;
+	f->n_manifests = 0;
 }
 
 /* Is there a name that begins with prefix? The list is sorted. */
@@ -72,7 +77,7 @@ int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_recor
 	    *id; /* not the whole of it: an observation is large, and there may be thousands */
 	out->shown = SHOWN_ASLEEP;
 	out->queued = 0;
-	out->looked = false;
+	out->looked = out->does = false;
 	if (f && nothing_there(&c->layout, f, id))
 		return 0;
 	if (observe(&in, &out->o, e) < 0)
@@ -84,8 +89,8 @@ int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_recor
 }
 
 /* One peer's broken file must not hide the others: it is unknown, and said. */
-int sights_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r,
-	      struct sight **out, struct err *e)
+int sights_of(const struct ctx *c, struct fleet *f, const struct peer_record *r, struct sight **out,
+	      struct err *e)
 {
 	struct sight *v = xmalloc((r->runtimes.n + 1) * sizeof *v);
 
@@ -97,8 +102,10 @@ int sights_of(const struct ctx *c, const struct fleet *f, const struct peer_reco
 			free(v);
 			return -1;
 		}
-		if (sight_of(c, f, r, &id, &v[i], &why) == 0)
+		if (sight_of(c, f, r, &id, &v[i], &why) == 0) {
+			sight_status(c, f, &v[i]);
 			continue;
+		}
 		log_warn("peers", "%s-%s: %s", id.runtime, id.name, why.msg);
 		v[i].shown = SHOWN_UNKNOWN;
 	}
@@ -180,6 +187,8 @@ static struct json *runtime_json(const struct sight *s)
 
 	json_set_str(o, "runtime", s->id.runtime);
 	json_set_str(o, "state", shown_state_word(s->shown));
+	if (s->does)
+		json_set(o, "status", status_json(&s->status));
 	if (s->shown == SHOWN_LIVE && s->looked && s->o.has_session) {
 		json_set_bool(o, "attached", session_attached(&s->o.session));
 		json_set_i64(o, "server_pid", s->o.session.server.pid);

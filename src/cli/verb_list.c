@@ -41,6 +41,11 @@ static void fill(const struct ctx *c, struct table *t, const struct peer_record 
 			buf_str(&line->marks, "  ");
 		state_mark(&c->term, &line->marks, sights[i].shown, r->runtimes.v[i]);
 		line->marks_cells += (i ? 2U : 0U) + 2 + strlen(r->runtimes.v[i]);
+		if (sights[i].does) {
+			buf_chr(&line->marks, ' ');
+			status_mark(&c->term, &line->marks, sights[i].status.status);
+			line->marks_cells += 1 + strlen(status_word(sights[i].status.status));
+		}
 		line->queued += sights[i].queued;
 	}
 	if (strlen(r->name) > t->name_cells)

@@ -14,7 +14,6 @@
 #include "iapeer/base/banned.h"
 
 #define TMUX_WAIT_MS 5000
-#define LOCK_WAIT_MS 10000
 #define LAST_DEFAULT 20
 #define LAST_MAX     100000
 #define LOG_READ_MAX (4U << 20)
@@ -115,37 +114,5 @@ int verb_read(struct ctx *c, const struct parsed *p, struct err *e)
 		str_shown(&c->out, buf_cstr(&text), text.len, true);
 	else
 		buf_add(&c->out, buf_cstr(&text), text.len);
-	return 0;
-}
-
-/* ---- interrupt ---- */
-
-int verb_interrupt(struct ctx *c, const struct parsed *p, struct err *e)
-{
-	AUTO(manifest_done) struct manifest m = {.kind = KIND_SHELL};
-	AUTO(lock_done) struct lock lock = LOCK_INIT;
-	const struct peer_record *r;
-	struct peer_id id;
-	struct tmux t;
-	struct sight s;
-
-	if (peer_meant(c, p->args[0], parsed_arg(p, 1), &r, &id, e) < 0 ||
-	    manifest_load(&c->layout, id.runtime, &m, e) < 0)
-		return -1;
-	if (m.interrupt.n == 0)
-		return err_set(e, ERR_REFUSED, 0, "%s has no key that interrupts it", id.runtime);
-	if (peer_lock(c, &id, "interrupt", LOCK_WAIT_MS, &lock, e) < 0 ||
-	    sight_of(c, NULL, r, &id, &s, e) < 0)
-		return -1;
-	if (s.shown != SHOWN_LIVE || !s.o.has_session)
-		return err_set(e, ERR_FAILED, 0, "%s is not live", id.name);
-	if (live_tmux(c, &s.o.session, &t, e) < 0 ||
-	    tmux_keys(&t, &m.interrupt, clock_mono_ms() + TMUX_WAIT_MS, e) < 0)
-		return -1;
-	c->reply = json_object();
-	json_set_str(c->reply, "peer", id.name);
-	json_set_str(c->reply, "runtime", id.runtime);
-	json_set_str(c->reply, "action", "interrupted");
-	buf_fmt(&c->out, "interrupted %s\n", id.name);
 	return 0;
 }

@@ -202,6 +202,12 @@ static void runtime_line(struct ctx *c, const struct sight *s)
 	if (s->queued)
 		buf_fmt(&c->out, ", %zu queued", s->queued);
 	buf_chr(&c->out, '\n');
+	if (s->does) {
+		AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+
+		status_text(&s->status, &b);
+		buf_fmt(&c->out, "    %s\n", buf_cstr(&b));
+	}
 }
 
 static void last_line(struct ctx *c, const char *label, const struct json *o)

@@ -48,6 +48,14 @@
 	"  bash  source <(iapeer completion bash)                        in ~/.bashrc\n"           \
 	"  zsh   source <(iapeer completion zsh)                         in ~/.zshrc\n"            \
 	"  fish  iapeer completion fish > ~/.config/fish/completions/iapeer.fish"
+#define WAIT_DETAIL                                                                                \
+	"idle: it lives, does nothing, and no message waits for it. attention: it waits for an "   \
+	"answer, is blocked by a dialog, or its credentials or quota are used up. gone: it has "   \
+	"no "                                                                                      \
+	"session. A peer that is asleep is waited for; one that ends while it is waited for is a " \
+	"failure (exit 1), but for gone. Exit 0 when it is so, at once if it is so already; 6 at " \
+	"the time-out (none unless given; 0 only looks).\n\n"                                      \
+	"  iapeer send bob make --wait accepted && iapeer wait bob --for idle --timeout 600"
 #define LIFE_ARGS "<peer> [runtime] | @tag | --all"
 
 /* The order is the order of `iapeer help`. */
@@ -145,7 +153,21 @@ const struct verb verbs[] = {
      .comp = {COMP_PEER, COMP_RUNTIME},
      .flags = V_JSON | V_REGISTRY | V_MUTATES,
      .brief = "stop what a live peer is doing, not the peer",
-     .detail = ""},
+     .detail =
+	 "Presses the key that its runtime's manifest names, once, and only while it does "
+	 "something: never on a program that is still starting. What it was doing is lost, and "
+	 "so is what was typed ahead into a shell."},
+    {.name = "compact",
+     .run = verb_compact,
+     .args = "<peer> [runtime]",
+     .min_args = 1,
+     .max_args = 2,
+     .comp = {COMP_PEER, COMP_RUNTIME},
+     .flags = V_JSON | V_REGISTRY | V_MUTATES,
+     .brief = "have a live peer shorten its conversation",
+     .detail =
+	 "Types what its runtime's manifest says for it (`/compact`) as a message is typed: not "
+	 "over a draft or a question, and Enter only on what is seen to stand there."},
     {.name = "self",
      .run = verb_self,
      .args = "fresh | done",
@@ -254,6 +276,16 @@ const struct verb verbs[] = {
      .detail =
 	 "Their lines as they are (logfmt). With a peer, those that speak of it, and messages "
 	 "that it sent."},
+    {.name = "wait",
+     .run = verb_wait,
+     .args = "<peer> [runtime]",
+     .min_args = 1,
+     .max_args = 2,
+     .comp = {COMP_PEER, COMP_RUNTIME},
+     .flags = V_JSON | V_REGISTRY,
+     .opts = wait_opts,
+     .brief = "wait until a peer is idle, needs a person, or is gone",
+     .detail = WAIT_DETAIL},
     {.name = "doctor",
      .run = verb_doctor,
      .args = "",

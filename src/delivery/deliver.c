@@ -274,6 +274,7 @@ static int next(const struct deliver_in *in, struct deliver_out *out, struct err
 	}
 	out->delivered++;
 	out->tasks += p.pasted_at_ms != 0;
+	out->submitted += p.submitted_at_ms != 0;
 	if (in->on_receipt)
 		in->on_receipt(m.id, in->arg);
 	if (m.wait == WAIT_TURN && p.submitted_at_ms) {

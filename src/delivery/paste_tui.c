@@ -48,7 +48,7 @@ int tui_check(struct pane *p, const char *text, size_t len, bool force, struct p
 	if (view(p, &v, e) < 0)
 		return -1;
 	if (v.facts.state == SCREEN_DIALOG) {
-		snprintf(reason, sizeof reason, "it asks a question (%s)", v.facts.dialog->name);
+		snprintf(reason, sizeof reason, PASTE_ASKS " (%s)", v.facts.dialog->name);
 		return paste_verdict(out, PASTE_WAIT, reason);
 	}
 	if (!v.facts.has_composer)

@@ -175,11 +175,13 @@ static int make_ready(struct step *s, struct session *session, struct err *e)
 		if (e->code != ERR_QUEUED)
 			return -1;
 		snprintf(s->out->waiting, sizeof s->out->waiting, "%.200s", e->msg);
+		step_saw_blocked(s, session, e->msg);
 		return 1;
 	}
 	session->ready = true;
 	if (session_save(l, session, e) < 0)
 		return -1;
+	step_saw_ready(s, session);
 	/* The topics belong to the conversation, and this one has just begun. */
 	if (strcmp(session->mode, "fresh") == 0 && topics_clear(l, &s->in->id, e) < 0)
 		return -1;
@@ -357,6 +359,7 @@ int step_deliver(struct step *s, struct err *e)
 	}
 	if (rc < 0)
 		return -1;
+	step_saw_delivery(s, &out);
 	return out.waiting[0] || out.turn_id[0] ? 1 : 0;
 }
 
@@ -374,6 +377,8 @@ int step_turn(struct step *s, struct err *e)
 	ended = paste_turn(&pane, s->turn_offset, clock_mono_ms() + left, &answer, e) == 0;
 	if (!ended)
 		log_info("apply", "identity=%s turn of %s: %s", s->identity, s->turn_id, e->msg);
+	if (ended)
+		step_saw_turn_end(s);
 	if (ended &&
 	    deliver_turn_ended(layout_of(s), &s->in->id, s->turn_id, buf_cstr(&answer), e) < 0)
 		return -1;

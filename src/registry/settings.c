@@ -52,6 +52,7 @@ static const struct row rows[] = {
     {"IAPEER_EPHEMERAL_QUIET_SECS",        "ephemeral_quiet",         SECS,  AT(ephemeral_quiet_ms),        0, MAX_SECS,  20},
     {"IAPEER_EPHEMERAL_UNARMED_IDLE_SECS", "ephemeral_unarmed_idle",  SECS,  AT(ephemeral_unarmed_idle_ms), 0, MAX_SECS,  600},
     {"IAPEER_TRASH_SECS",                  "trash",                   SECS,  AT(trash_ms),                  1, MAX_SECS,  60},
+    {"IAPEER_STATUS_DECAY_SECS",           "status_decay",            SECS,  AT(status_decay_ms),           1, MAX_SECS,  600},
     {"IAPEER_CANARY",                      "canary",                  FLAG,  AT(canary),                    0, 1,         1},
     {"IAPEER_SUPERVISE_LOG_VERBOSE",       "log_verbose",             FLAG,  AT(log_verbose),               0, 1,         0},
     {"IAPEER_LIFECYCLE_LOG_MAX_BYTES",     "lifecycle_log_max_bytes", BYTES, AT(lifecycle_log_max_bytes),   0, MAX_BYTES, 5 * MIB},
@@ -246,6 +247,25 @@ void settings_text(const struct settings *s, char *out, size_t size)
 	if (s->tmux_bin[0])
 		buf_fmt(&b, " tmux_bin=%s", s->tmux_bin);
 	str_cut(out, size, b.len ? buf_cstr(&b) + 1 : "");
+}
+
+/* A list, not a line: nothing of what a peer says can ever become a command. */
+int settings_on_attention(const struct layout *l, struct strv *out, struct err *e)
+{
+	auto_json struct json *config = NULL;
+	AUTO(strv_done) struct strv v = STRV_INIT;
+
+	if (load_config(l, &config, e) < 0)
+		return -1;
+	if (config && json_opt_strv(config, LAYOUT_CONFIG, "on_attention", &v, e) < 0) {
+		return err_hint(e, "\"on_attention\": [\"program\", \"argument\", ...]");
+	}
+	if (v.n > 0 && !v.v[0][0])
+		return err_set(e, ERR_CORRUPT, 0, "%s.on_attention[0]: empty", LAYOUT_CONFIG);
+	strv_done(out);
+	*out = v;
+	v = (struct strv)STRV_INIT;
+	return 0;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): the nesting is assert's */

@@ -174,14 +174,14 @@ static void close_one(uv_handle_t *h, void *arg)
 static void on_leave(uv_timer_t *t)
 {
 	struct keeper *k = t->data;
-	uv_handle_t *own[] = {(uv_handle_t *)&k->sigchld,     (uv_handle_t *)&k->sigterm,
-			      (uv_handle_t *)&k->sigint,      (uv_handle_t *)&k->sighup,
-			      (uv_handle_t *)&k->work_timer,  (uv_handle_t *)&k->death_timer,
-			      (uv_handle_t *)&k->idle_timer,  (uv_handle_t *)&k->rescan_timer,
-			      (uv_handle_t *)&k->leave_timer, (uv_handle_t *)&k->tick_timer,
-			      (uv_handle_t *)&k->due_timer,   (uv_handle_t *)&k->absent_timer,
-			      (uv_handle_t *)&k->root_events, (uv_handle_t *)&k->state_events,
-			      (uv_handle_t *)&k->log_events};
+	uv_handle_t *own[] = {(uv_handle_t *)&k->sigchld,         (uv_handle_t *)&k->sigterm,
+			      (uv_handle_t *)&k->sigint,          (uv_handle_t *)&k->sighup,
+			      (uv_handle_t *)&k->work_timer,      (uv_handle_t *)&k->death_timer,
+			      (uv_handle_t *)&k->idle_timer,      (uv_handle_t *)&k->rescan_timer,
+			      (uv_handle_t *)&k->leave_timer,     (uv_handle_t *)&k->tick_timer,
+			      (uv_handle_t *)&k->due_timer,       (uv_handle_t *)&k->absent_timer,
+			      (uv_handle_t *)&k->attention_timer, (uv_handle_t *)&k->root_events,
+			      (uv_handle_t *)&k->state_events,    (uv_handle_t *)&k->log_events};
 
 	if (k->workers) { /* killed, and about to be reaped */
 		keeper_end_workers(k);
@@ -190,6 +190,7 @@ static void on_leave(uv_timer_t *t)
 	}
 	keeper_hear_no_more(k);
 	keeper_unwatch_all(k);
+	keeper_leave_notices(k);
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		close_one(own[i], NULL);
 }
@@ -221,8 +222,9 @@ static void on_signal(uv_signal_t *h, int sig)
 
 static int init_handles(struct keeper *k, struct err *e)
 {
-	uv_timer_t *timers[] = {&k->work_timer,  &k->death_timer, &k->idle_timer, &k->rescan_timer,
-				&k->leave_timer, &k->tick_timer,  &k->due_timer,  &k->absent_timer};
+	uv_timer_t *timers[] = {&k->work_timer,   &k->death_timer,  &k->idle_timer,
+				&k->rescan_timer, &k->leave_timer,  &k->tick_timer,
+				&k->due_timer,    &k->absent_timer, &k->attention_timer};
 	struct {
 		uv_signal_t *h;
 		int sig;
@@ -312,6 +314,7 @@ static void keeper_free(struct keeper **p)
 	workq_done(&(*p)->work);
 	policies_done(&(*p)->policies);
 	keeper_absent_done(*p);
+	strv_done(&(*p)->on_attention);
 	while ((*p)->waiting) {
 		struct waiting *w = (*p)->waiting;
 

@@ -129,6 +129,7 @@ static void begin(struct keeper *k, const struct canary *c)
 	w->poll.data = w;
 	uv_poll_start(&w->poll, UV_READABLE, on_exit_fd);
 	watch_pane(w);
+	keeper_attention(k, c->identity); /* it may have begun while nobody watched */
 }
 
 /* An ending that nobody finishes: by a peer's worker, or here for a server that is no peer's. */

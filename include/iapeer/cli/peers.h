@@ -3,15 +3,21 @@
 #pragma once
 #include "iapeer/base/lock.h"
 #include "iapeer/cli/ctx.h"
+#include "iapeer/delivery/status.h"
 #include "iapeer/lifecycle/observe.h"
 
 /* Names in the state folder and the socket folder, read once: an identity with neither has nothing
  * to look at, so that listing a thousand sleeping peers opens none of their files. */
 struct fleet {
 	struct strv state, socks;
+	struct manifest *manifests; /* of runtimes that were asked for, each read once */
+	size_t n_manifests;
 };
 int fleet_scan(const struct layout *l, struct fleet *out, struct err *e) NODISCARD;
 void fleet_done(struct fleet *f);
+/* The manifest of a runtime, read once; borrowed until the next one is asked for. NULL: it cannot
+ * be read. */
+const struct manifest *fleet_manifest(const struct ctx *c, struct fleet *f, const char *runtime);
 
 struct sight {
 	struct peer_id id;
@@ -19,10 +25,22 @@ struct sight {
 	size_t queued;
 	struct observation o; /* filled when looked */
 	bool looked;
+	bool does; /* it is live, and this is what it does */
+	struct status status;
 };
 /* One identity now. `f` may be NULL. Writes nothing, starts nothing. */
 int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r,
 	     const struct peer_id *id, struct sight *out, struct err *e) NODISCARD;
+
+/* What a live one does just now: fills s->status, s->does. `f` (may be NULL) remembers manifests.
+ */
+void sight_status(const struct ctx *c, struct fleet *f, struct sight *s);
+/* {"status","source","since","age","detail"?}; age in seconds, of the newest evidence. Owned. */
+struct json *status_json(const struct status *s);
+/* "waiting", in its colour. */
+void status_mark(const struct term *t, struct buf *b, enum peer_status s);
+/* "waiting 2m: permission prompt (hook)" */
+void status_text(const struct status *s, struct buf *b);
 
 /* The record of a name as typed (registry_need) and of one of its runtimes (`asked` may be NULL).
  */
@@ -42,8 +60,8 @@ int peer_lock(const struct ctx *c, const struct peer_id *id, const char *what, i
  * Owned. */
 struct json *peer_json(const struct ctx *c, const struct peer_record *r,
 		       const struct sight *sights);
-/* All runtimes of a record; *out is an array of r->runtimes.n, free() it. */
-int sights_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r,
-	      struct sight **out, struct err *e) NODISCARD;
+/* All runtimes of a record, and what they do; *out is an array of r->runtimes.n, free() it. */
+int sights_of(const struct ctx *c, struct fleet *f, const struct peer_record *r, struct sight **out,
+	      struct err *e) NODISCARD;
 /* "● shell" with its colour; ASCII where the locale is not UTF-8. */
 void state_mark(const struct term *t, struct buf *b, enum shown_state s, const char *runtime);

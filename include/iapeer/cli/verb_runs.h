@@ -19,6 +19,8 @@ VERB_RUN(send);
 VERB_RUN(attach);
 VERB_RUN(run);
 VERB_RUN(interrupt);
+VERB_RUN(compact);
+VERB_RUN(wait);
 VERB_RUN(life);
 VERB_RUN(remove);
 VERB_RUN(self);

@@ -24,6 +24,7 @@ struct deliver_in {
 struct deliver_out {
 	int delivered;     /* receipts written by this call */
 	int tasks;         /* of them: texts that were pasted */
+	int submitted;     /* of these: texts that were seen to be taken */
 	char waiting[256]; /* why the head waits; "" : the queue is empty */
 	char turn_id[MESSAGE_ID_MAX +
 		     1]; /* set: this message's sender waits for the end of its turn */

@@ -12,6 +12,9 @@ enum paste_end {
 	PASTE_AMBIGUOUS, /* send: it may or may not have been taken */
 };
 
+/* The reason of a PASTE_WAIT for a question on the screen begins with this. */
+#define PASTE_ASKS "it asks a question"
+
 struct paste {
 	enum paste_end end;
 	char reason[256];

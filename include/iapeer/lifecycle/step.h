@@ -41,6 +41,14 @@ int step_turn(struct step *s, struct err *e) NODISCARD;
 /* Is the program there? Fills seen.snap.program_found and remembers why not. */
 void step_look_program(struct step *s, struct err *why);
 
+/* What a worker sees of a TUI, for those that ask what it does (status.h); said once, not at every
+ * look. Waits, locks and fails for nothing. `why`: the words that its waiting was explained with.
+ */
+void step_saw_ready(struct step *s, const struct session *session);
+void step_saw_blocked(struct step *s, const struct session *session, const char *why);
+void step_saw_delivery(struct step *s, const struct deliver_out *out);
+void step_saw_turn_end(struct step *s);
+
 /* One line of lifecycle.log about a decision. */
 void step_journal(struct step *s, const char *ev, const char *action, const char *rule,
 		  const char *reason);

@@ -16,6 +16,7 @@ struct reaped {
 };
 
 struct keeper;
+struct notice; /* attention.c */
 
 /* One watched tmux server. Freed by its poll handle's close callback. */
 struct watched {
@@ -113,7 +114,7 @@ struct keeper {
 	uv_pipe_t listener;
 	uv_signal_t sigchld, sigterm, sigint, sighup;
 	uv_timer_t work_timer, death_timer, idle_timer, rescan_timer, leave_timer, tick_timer,
-	    due_timer, absent_timer;
+	    due_timer, absent_timer, attention_timer;
 	int64_t tidied_mono_ms; /* when keeper_tidy() last ran */
 	int64_t tick_mono_ms,
 	    tick_utc_ms; /* of the last tick: a jump of the clock between two shows */
@@ -126,6 +127,10 @@ struct keeper {
 	struct worker *workers;
 	struct conn *conns;
 	struct waiting *waiting;
+	struct strv on_attention; /* the owner's command; empty: none */
+	int64_t config_mtime_ms;  /* of config.json, as it was read for that; with its inode */
+	uint64_t config_inode;
+	struct notice *notices;
 	struct reaped ring[REAPED_RING];
 	size_t n_reaped;
 };
@@ -162,6 +167,13 @@ void keeper_end_workers(struct keeper *k);
 /* absent.c: state whose identity left the registry by other hands */
 void keeper_absent(struct keeper *k);
 void keeper_absent_done(struct keeper *k);
+
+/* attention.c */
+/* A peer may have begun to need a person, or have ceased to: the owner's command is run for each
+ * time that it begins. By files only. */
+void keeper_attention(struct keeper *k, const char *identity);
+bool keeper_is_notice(const struct keeper *k, pid_t pid); /* one of libuv's children */
+void keeper_leave_notices(struct keeper *k);
 
 /* tidy.c */
 void keeper_tidy(struct keeper *k); /* forget what is remembered for 7 days only: receipts, trash */
