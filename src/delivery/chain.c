@@ -11,12 +11,14 @@
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/receipt.h"
+#include "iapeer/delivery/report.h"
 
 #include "iapeer/base/banned.h"
 
 #define LOCK_WAIT_MS 10000
 #define LINKS_MAX    256 /* as many as are kept */
 #define LINKS_OLD    16  /* of them, as many as are older than the window */
+#define REPORTS_TAIL (1 << 20)
 
 /* One message that the peer was sent. */
 struct link {
@@ -131,6 +133,37 @@ static int save(const struct layout *l, const struct peer_id *id, const struct c
 
 /* ---- what the sender works on ---- */
 
+struct work {
+	bool told, busy; /* its program reports; it has a prompt that it has not finished */
+	struct strv ids; /* the messages in it */
+};
+
+static bool on_report(const struct report *r, void *arg)
+{
+	struct work *w = arg;
+
+	if (r->kind == REPORT_TAKEN) {
+		w->told = w->busy = true;
+		strv_done(&w->ids);
+		for (size_t i = 0; i < r->ids.n; i++)
+			strv_add(&w->ids, r->ids.v[i]);
+	} else if (r->kind == REPORT_TURN || r->kind == REPORT_FAILED ||
+		   r->kind == REPORT_INTERRUPTED || r->kind == REPORT_LEFT) {
+		w->busy = false;
+	}
+	return true;
+}
+
+static void look_at_work(const struct layout *l, const struct peer_id *id, struct work *w)
+{
+	int64_t size = report_size(l, id);
+	int64_t at = size > REPORTS_TAIL ? size - REPORTS_TAIL : 0;
+	struct err e = ERR_INIT;
+
+	if (report_each(l, id, &at, on_report, w, &e) < 0)
+		log_warn("chain", "reports: %s", e.msg);
+}
+
 static bool is_sending(const struct layout *l, const struct peer_id *id, const char *message_id)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
@@ -160,10 +193,18 @@ static bool arrived(const struct layout *l, const struct peer_id *id, const char
 static const struct link *working_on(const struct layout *l, const struct peer_id *id,
 				     const struct chain *c, int64_t since_ms)
 {
-	for (size_t i = c->n; i-- > 0 && c->v[i].at_ms >= since_ms;)
+	struct work w = {.ids = STRV_INIT};
+	const struct link *longest = NULL;
+
+	look_at_work(l, id, &w);
+	for (size_t i = c->n; i-- > 0 && w.told && w.busy;)
+		if (strv_has(&w.ids, c->v[i].id) && (!longest || c->v[i].hops.n > longest->hops.n))
+			longest = &c->v[i];
+	strv_done(&w.ids);
+	for (size_t i = c->n; i-- > 0 && !w.told && c->v[i].at_ms >= since_ms;)
 		if (arrived(l, id, c->v[i].id))
 			return &c->v[i];
-	return NULL;
+	return longest;
 }
 
 /* ---- the limits ---- */

@@ -8,9 +8,10 @@
  * window. A person's message begins anew: it has no chain, and the counting of its recipient's
  * pairs begins again.
  *
- * What a peer works on: the newest message delivered to it within the window. The file is a memory
- * of some minutes, written without fsync: one that is lost or unreadable costs a few more rounds,
- * never a message.
+ * What a peer works on: the newest prompt that its program reported and has not finished
+ * (delivery/report.h); of a program that reports nothing, the newest message delivered to it within
+ * the window. The file is a memory of some minutes, written without fsync: one that is lost or
+ * unreadable costs a few more rounds, never a message.
  */
 #pragma once
 #include "iapeer/delivery/queue.h"
