@@ -244,6 +244,27 @@ bool logfmt_get(const char *line, size_t len, const char *key, char *out, size_t
 	return false;
 }
 
+bool logfmt_next(const char **at, const char *end, char *key, size_t key_size, char *out,
+		 size_t size)
+{
+	const char *s = *at, *eq, *behind;
+
+	while (s < end && *s == ' ')
+		s++;
+	eq = memchr(s, '=', (size_t)(end - s));
+	if (s == end || !eq || (size_t)(eq - s) >= key_size || size == 0)
+		return false;
+	memcpy(key, s, (size_t)(eq - s));
+	key[eq - s] = '\0';
+	behind = take_value(eq + 1, end, out, size);
+	if (!behind) {
+		out[size - 1] = '\0';
+		behind = take_value(eq + 1, end, NULL, 0);
+	}
+	*at = behind;
+	return true;
+}
+
 static bool each_line(const struct buf *b, bool (*fn)(const char *, size_t, void *), void *arg)
 {
 	const char *s = buf_cstr(b), *end = s + b->len;

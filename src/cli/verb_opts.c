@@ -84,6 +84,11 @@ const struct opt logs_opts[] = {
     {.name = "follow", .help = "go on with what comes (-f)"},
     {.name = NULL},
 };
+const struct opt events_opts[] = {
+    {.name = "last", .value = "<n>", .help = "the last n (50; 10 with -f)"},
+    {.name = "follow", .help = "go on with what comes (-f)"},
+    {.name = NULL},
+};
 const struct opt wait_opts[] = {
     {.name = "for", .value = "<what>", .help = "idle, attention or gone"},
     {.name = "timeout", .value = "<seconds>", .help = "give up after so long (never)"},

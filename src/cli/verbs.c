@@ -276,6 +276,18 @@ const struct verb verbs[] = {
      .detail =
 	 "Their lines as they are (logfmt). With a peer, those that speak of it, and messages "
 	 "that it sent."},
+    {.name = "events",
+     .run = verb_events,
+     .args = "[peer]",
+     .max_args = 1,
+     .comp = {COMP_PEER},
+     .flags = V_JSON | V_REGISTRY,
+     .opts = events_opts,
+     .brief = "wakes, deliveries, statuses and deaths, as they happen",
+     .detail =
+	 "One line an event; with --json one object a line, so that a program can read them "
+	 "one by one. With -f it goes on until it is interrupted or nobody reads any more.\n\n"
+	 "  iapeer events -f --json --last 0 | my-dashboard"},
     {.name = "wait",
      .run = verb_wait,
      .args = "<peer> [runtime]",

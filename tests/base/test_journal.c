@@ -352,6 +352,30 @@ static void four_writers_lose_and_tear_no_line_while_files_rotate(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
+static void a_line_is_taken_apart_field_by_field(void **state)
+{
+	static const char line[] = "ts=1 ev=wake why=\"a \\\"b\\\" c\" empty=\"\" last=x";
+	static const char *const want[][2] = {
+	    {"ts", "1"}, {"ev", "wake"}, {"why", "a \"b\" c"}, {"empty", ""}, {"last", "x"}};
+	const char *at = line, *end = line + sizeof line - 1;
+	char key[16], value[16], tiny[3];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+		assert_true(logfmt_next(&at, end, key, sizeof key, value, sizeof value));
+		assert_string_equal(key, want[i][0]);
+		assert_string_equal(value, want[i][1]);
+	}
+	assert_false(logfmt_next(&at, end, key, sizeof key, value, sizeof value));
+	at = line + 5;
+	assert_true(logfmt_next(&at, end, key, sizeof key, tiny, sizeof tiny));
+	assert_string_equal(tiny, "wa"); /* cut, and the next is found all the same */
+	assert_true(logfmt_next(&at, end, key, sizeof key, value, sizeof value));
+	assert_string_equal(key, "why");
+	at = "no field";
+	assert_false(logfmt_next(&at, at + 8, key, sizeof key, value, sizeof value));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,6 +383,7 @@ int main(void)
 	    cmocka_unit_test(the_stamp_is_first_and_fields_keep_their_order),
 	    cmocka_unit_test(a_field_is_found_only_under_its_own_name),
 	    cmocka_unit_test(a_line_that_others_broke_is_read_without_harm),
+	    cmocka_unit_test(a_line_is_taken_apart_field_by_field),
 	    cmocka_unit_test(a_long_field_does_not_hide_those_behind_it),
 	    TEST(the_folder_is_made_and_the_line_is_private),
 	    TEST(rotation_moves_to_1_then_2_and_forgets_what_is_beyond_keep),

@@ -35,6 +35,10 @@ int journal_write(const struct journal *j, const struct logfmt *l, bool durable,
 /* The value of key in a logfmt line, unquoted, into out. False when it is not there or does not
  * fit. */
 bool logfmt_get(const char *line, size_t len, const char *key, char *out, size_t size);
+/* The next field of a logfmt line: *at goes from its beginning to behind the field. A value that
+ * does not fit is cut. False: there is none. */
+bool logfmt_next(const char **at, const char *end, char *key, size_t key_size, char *out,
+		 size_t size);
 /* Call fn for each line of the rotated files, oldest first, then of the file; fn returns false to
  * stop. Lines longer than 64 KiB are passed over. */
 int journal_each(const struct journal *j, bool (*fn)(const char *line, size_t len, void *arg),

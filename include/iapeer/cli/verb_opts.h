@@ -15,6 +15,7 @@ extern const struct opt queue_opts[];
 extern const struct opt why_opts[];
 extern const struct opt logs_opts[];
 extern const struct opt wait_opts[];
+extern const struct opt events_opts[];
 extern const struct opt deaths_opts[];
 extern const struct opt doctor_opts[];
 extern const struct opt supervise_opts[];

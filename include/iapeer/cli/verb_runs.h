@@ -21,6 +21,7 @@ VERB_RUN(run);
 VERB_RUN(interrupt);
 VERB_RUN(compact);
 VERB_RUN(wait);
+VERB_RUN(events);
 VERB_RUN(life);
 VERB_RUN(remove);
 VERB_RUN(self);
