@@ -8,16 +8,22 @@
 
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
+#include "iapeer/base/log.h"
 #include "iapeer/base/plat.h"
+#include "iapeer/base/str.h"
 #include "iapeer/cli/ctx.h"
+#include "iapeer/cli/live.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
+#include "iapeer/runtime/screen.h"
 
 #include "iapeer/base/banned.h"
 
 #define MAX_SECS (10L * 365 * 24 * 3600)
 /* A shell takes its terminal back without a word when its prompt is empty: no descriptor tells. */
 #define SHELL_LOOK_MS 1000
+#define QUIET_MS      300 /* nothing printed for so long: its screen is worth a look */
+#define CALL_MS       5000
 #define BURST_MS      20 /* events that come together are looked at once */
 
 enum wanted { FOR_IDLE, FOR_ATTENTION, FOR_GONE, FOR_COUNT };
@@ -32,6 +38,7 @@ struct waiter {
 	int watch_fd, exit_fd;
 	struct proc_ref server; /* whose end exit_fd tells */
 	bool was_live;
+	bool seen; /* its screen was looked at since its last output */
 };
 
 static void waiter_done(struct waiter *w)
@@ -79,6 +86,17 @@ static void watch_server(struct waiter *w)
 		w->exit_fd = -1; /* gone: the look that follows sees it */
 }
 
+/* A program with a composer that tells us nothing: only its screen shows that it is done. */
+static bool is_blind(const struct waiter *w)
+{
+	const struct session *s = &w->sight.o.session;
+
+	return w->sight.does && s->ready && !s->hooks &&
+	       strcmp(w->sight.status.source, "process") != 0 &&
+	       (w->sight.status.status == STATUS_WORKING ||
+		w->sight.status.status == STATUS_UNKNOWN);
+}
+
 /* Watched before it is looked at, so that nothing happens in between. Again for each look: files
  * come and are replaced. */
 static int watch_all(struct waiter *w, struct err *e)
@@ -95,7 +113,7 @@ static int watch_all(struct waiter *w, struct err *e)
 	watch_state(w, "session");
 	watch_state(w, "queue");
 	m = fleet_manifest(w->c, &w->fleet, w->id.runtime);
-	if (m && m->kind == KIND_SHELL) {
+	if (m && (m->kind == KIND_SHELL || is_blind(w))) {
 		layout_pane_log(&w->id, rel);
 		if (layout_abs(l, rel, path, e) < 0)
 			return -1;
@@ -145,6 +163,36 @@ static int look(struct waiter *w, struct err *e)
 	return 0;
 }
 
+/* What its screen shows is reported, so that others see it too. */
+static void look_at_screen(struct waiter *w)
+{
+	AUTO(tmux_look_done) struct tmux_look k = {.cursor_x = -1};
+	const struct manifest *m = fleet_manifest(w->c, &w->fleet, w->id.runtime);
+	struct report r = {.kind = REPORT_READY, .source = REPORT_BY_SCREEN, .ids = STRV_INIT};
+	struct screen_facts f;
+	struct tmux t;
+	struct err e;
+
+	w->seen = true;
+	if (!m || m->kind != KIND_TUI || live_tmux(w->c, &w->sight.o.session, &t, &e) < 0 ||
+	    tmux_look(&t, false, clock_mono_ms() + CALL_MS, &k, &e) < 0)
+		return;
+	struct screen s = {.text = buf_cstr(&k.screen),
+			   .len = k.screen.len,
+			   .cursor_x = k.cursor_x,
+			   .cursor_y = k.cursor_y};
+	screen_read(m, &s, &f);
+	if (f.state == SCREEN_DIALOG) {
+		r.kind = REPORT_ASKS;
+		str_cut(r.detail, sizeof r.detail, f.dialog->name);
+	} else if (f.state != SCREEN_READY) {
+		return;
+	}
+	r.at_ms = clock_utc_ms();
+	if (report_add(&w->c->layout, &w->id, &r, &e) < 0)
+		log_debug("wait", "%s", e.msg);
+}
+
 /* False: the time is over. */
 static bool sleep_on_it(struct waiter *w, int64_t deadline_ms)
 {
@@ -159,10 +207,16 @@ static bool sleep_on_it(struct waiter *w, int64_t deadline_ms)
 		left = INT32_MAX;
 	if (shell && left > SHELL_LOOK_MS)
 		left = SHELL_LOOK_MS;
-	if (poll(fds, 2, (int)left) > 0 && !fds[1].revents) {
-		if (poll(fds + 1, 1, BURST_MS) >= 0)
-			plat_watch_drain(w->watch_fd);
+	if (is_blind(w) && !w->seen && left > QUIET_MS)
+		left = QUIET_MS;
+	if (poll(fds, 2, (int)left) == 0) {
+		if (is_blind(w) && !w->seen)
+			look_at_screen(w);
+		return true;
 	}
+	w->seen = false;
+	if (!fds[1].revents && poll(fds + 1, 1, BURST_MS) >= 0)
+		plat_watch_drain(w->watch_fd);
 	return true;
 }
 

@@ -62,6 +62,12 @@ fake_peer slow "--delay-ms 1500"
 check_exit "sent, not waited for" 0 iapeer send slow hello --wait accepted
 check_soon "booting" 5 is_status slow "booting session"
 check_soon "then it works on it" 5 is_status slow "working screen"
+check_exit "one without hooks is waited for by its screen" 0 iapeer wait slow --for idle --timeout 10
+check_eq "and others see it" "idle screen" "$(status_of slow)"
+fake_peer long "--busy-ms 1500"
+must iapeer send long "a turn of 1.5 s"
+check_exit "a turn is waited for" 0 iapeer wait long --for idle --timeout 10 --json
+check "to its end" [ "$(json waited_ms)" -ge 800 ]
 
 fake_peer free ""
 must iapeer start free --now
@@ -165,7 +171,7 @@ printf '{"on_attention": ["sh", "-c", "echo $IAPEER_PEER $IAPEER_RUNTIME $IAPEER
 hook cry PermissionRequest ',"tool_name":"Bash $(touch oops)"'
 check_soon "a question: the owner's command runs" 3 told_is 1
 check_has "with what it must know" "$(cat told)" 'cry fake waiting Bash'
-check_not "and nothing of it is a command" ls "$E2E_DIR/oops" "$IAPEER_ROOT/oops"
+check_not "and nothing of it is a command" test -e "$IAPEER_ROOT/oops"
 hook cry Notification ',"notification_type":"permission_prompt"'
 must iapeer supervise --stop
 must iapeer start slow --now
