@@ -9,6 +9,7 @@
 #include "iapeer/base/clock.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
+#include "iapeer/delivery/reported.h"
 
 #include "iapeer/base/banned.h"
 
@@ -176,5 +177,7 @@ int event_take(const struct layout *l, const struct peer_id *id, int fd, struct 
 	read_all(fd, clock_mono_ms() + EVENT_MS, &in);
 	if (!event_report(buf_cstr(&in), in.len, clock_utc_ms(), &r))
 		return 0;
-	return report_add(l, id, &r, e);
+	if (report_add(l, id, &r, e) < 0)
+		return -1;
+	return r.kind == REPORT_FAILED ? reported_demote(l, id, &r, e) : 0;
 }

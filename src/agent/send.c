@@ -13,6 +13,7 @@
 #include "iapeer/delivery/chain.h"
 #include "iapeer/delivery/check.h"
 #include "iapeer/delivery/deliver.h"
+#include "iapeer/delivery/reported.h"
 #include "iapeer/launch/launch.h"
 #include "iapeer/launch/pane.h"
 #include "iapeer/lifecycle/marks.h"
@@ -76,6 +77,8 @@ static int find_duplicate(struct sending *s, struct err *e)
 	struct err why = ERR_INIT;
 
 	s->has_receipt = receipt_load(s->w.layout, &s->id, s->item.id, &s->receipt, &why) == 0;
+	if (s->has_receipt && reported_upgrade(s->w.layout, &s->id, &s->receipt, e) < 0)
+		return -1;
 	if (!s->has_receipt && why.code == ERR_NOT_FOUND)
 		s->queued = queue_find(s->w.layout, &s->id, s->item.id, s->item.file, &why) == 0;
 	s->duplicate = s->has_receipt || s->queued;
@@ -286,6 +289,10 @@ static int of_receipt(const struct sending *s, struct err *e)
 
 	switch (r->status) {
 	case DELIVERY_DELIVERED:
+		if (s->item.wait == WAIT_RECORDED && r->rung != RUNG_RECORDED)
+			return err_set(e, ERR_TIMEOUT, 0, "delivered, but not recorded: %s", why);
+		if (wants_turn(s) && r->turn_ended && !r->answer && r->reason[0])
+			return err_set(e, ERR_FAILED, 0, "delivered, but %s", r->reason);
 		if (!wants_turn(s) || r->turn_ended || (s->duplicate && r->answer))
 			return 0;
 		err_set(e, ERR_TIMEOUT, 0, "delivered, but the turn has not ended in time");

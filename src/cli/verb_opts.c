@@ -18,7 +18,7 @@ const struct opt create_opts[] = {
     {.name = NULL},
 };
 const struct opt read_opts[] = {
-    {.name = "last", .value = "<n>", .help = "the last n lines of what it showed"},
+    {.name = "last", .value = "<n>", .help = "the last n answers, or lines of what it showed"},
     {.name = "screen", .help = "what is on its screen now; it must be live"},
     {.name = "runtime", .value = "<runtime>", .help = "which of its runtimes, if not its default"},
     {.name = NULL},

@@ -9,6 +9,7 @@
 #include "iapeer/cli/live.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
+#include "iapeer/delivery/report.h"
 #include "iapeer/runtime/screen.h"
 
 #include "iapeer/base/banned.h"
@@ -72,6 +73,57 @@ static int read_log(const struct ctx *c, const struct peer_id *id, int64_t lines
 	return 0;
 }
 
+/* ---- answers ---- */
+
+struct answers {
+	struct json *list; /* of the last ones */
+	int64_t most;
+};
+
+static void answers_done(struct answers *a)
+{
+	json_free(a->list);
+}
+
+static bool keep_answer(const struct report *r, void *arg)
+{
+	struct answers *a = arg;
+	struct json *o;
+
+	if (r->kind != REPORT_TURN || str_empty(r->text))
+		return true;
+	if ((int64_t)json_len(a->list) == a->most)
+		json_remove_at(a->list, 0);
+	o = json_push(a->list, json_object());
+	json_set_time(o, "at", r->at_ms);
+	json_set_str(o, "text", r->text);
+	if (r->cut)
+		json_set_bool(o, "cut", true);
+	return true;
+}
+
+/* The last n answers that the program has reported; there may be none. */
+static int read_answers(const struct ctx *c, const struct peer_id *id, int64_t n,
+			struct answers *out, struct err *e)
+{
+	int64_t at = 0;
+
+	*out = (struct answers){.list = json_array(), .most = n};
+	return report_each(&c->layout, id, &at, keep_answer, out, e);
+}
+
+static void show_answers(const struct answers *a, struct buf *out)
+{
+	for (const struct json *o = json_first(a->list); o; o = json_next(o)) {
+		const char *text = json_text(json_get(o, "text"));
+
+		buf_fmt(out, "%s--- %s\n%s%s", o == json_first(a->list) ? "" : "\n",
+			json_text(json_get(o, "at")), text, str_ends(text, "\n") ? "" : "\n");
+		if (json_true(json_get(o, "cut")))
+			buf_str(out, "[cut here: the answer is longer]\n");
+	}
+}
+
 static int read_it(const struct ctx *c, const struct parsed *p, const struct sight *s,
 		   const char **out_source, struct buf *out, struct err *e)
 {
@@ -94,13 +146,21 @@ static int read_it(const struct ctx *c, const struct parsed *p, const struct sig
 int verb_read(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(CAP_OUTPUT);
+	AUTO(answers_done) struct answers answers = {.list = NULL};
 	const struct peer_record *r;
-	const char *source = "";
+	const char *source = "answers";
 	struct peer_id id;
 	struct sight s;
+	int64_t n = 1;
 
 	if (peer_meant(c, p->args[0], opt_value(p, "runtime"), &r, &id, e) < 0 ||
-	    sight_of(c, NULL, r, &id, &s, e) < 0 || read_it(c, p, &s, &source, &text, e) < 0)
+	    opt_i64(p, "last", 1, LAST_MAX, &n, e) < 0 || sight_of(c, NULL, r, &id, &s, e) < 0)
+		return -1;
+	if (!opt_given(p, "screen") && read_answers(c, &id, n, &answers, e) < 0)
+		return -1;
+	if (answers.list && json_len(answers.list) > 0)
+		show_answers(&answers, &text);
+	else if (read_it(c, p, &s, &source, &text, e) < 0)
 		return -1;
 	if (c->json) {
 		c->reply = json_object();
@@ -108,6 +168,8 @@ int verb_read(struct ctx *c, const struct parsed *p, struct err *e)
 		json_set_str(c->reply, "runtime", s.id.runtime);
 		json_set_str(c->reply, "source", source);
 		json_set_str(c->reply, "text", buf_cstr(&text));
+		if (answers.list && json_len(answers.list) > 0)
+			json_set(c->reply, "answers", json_copy(answers.list));
 		return 0;
 	}
 	if (c->term.out_tty)

@@ -101,8 +101,9 @@ const struct verb verbs[] = {
      .comp = {COMP_PEER},
      .flags = V_JSON | V_REGISTRY,
      .opts = read_opts,
-     .brief = "what a peer shows, without attaching",
-     .detail = "The screen of a live peer, else the last 20 lines that it showed."},
+     .brief = "what a peer answered last, or shows",
+     .detail = "The last answer of a program that reports its turns, with its time. Of others the "
+	       "screen, and of one that is not live the last 20 lines that it showed."},
     {.name = "send",
      .run = verb_send,
      .args = "<peer> [text...]",

@@ -171,7 +171,7 @@ int receipt_journal(const struct layout *l, const struct queue_item *m, const st
 	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
 	char from[PEER_IDENTITY_MAX + 1];
 	const int64_t times[] = {r->accepted_at_ms, r->pasted_at_ms, r->submitted_at_ms,
-				 r->recorded_at_ms};
+				 r->recorded_at_ms, r->turn_at_ms};
 	struct settings set;
 	int64_t at = 0;
 
@@ -182,17 +182,20 @@ int receipt_journal(const struct layout *l, const struct queue_item *m, const st
 	}
 	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
 		at = times[i] > at ? times[i] : at;
-	peer_identity(&m->from, from);
 	logfmt_init(&line, at);
 	logfmt_raw(&line, "ev", "delivery");
-	logfmt_raw(&line, "id", m->id);
-	logfmt_raw(&line, "from", from);
+	logfmt_raw(&line, "id", m ? m->id : r->id);
+	if (m) {
+		peer_identity(&m->from, from);
+		logfmt_raw(&line, "from", from);
+	}
 	logfmt_raw(&line, "to", to);
 	logfmt_str(&line, "rung", rung_word(r->rung));
 	logfmt_raw(&line, "status", delivery_status_word(r->status));
-	logfmt_i64(&line, "bytes", (int64_t)(m->body ? strlen(m->body) : 0));
-	logfmt_str(&line, "topic", m->topic);
-	if (!m->from_verified)
+	if (m)
+		logfmt_i64(&line, "bytes", (int64_t)(m->body ? strlen(m->body) : 0));
+	logfmt_str(&line, "topic", m ? m->topic : NULL);
+	if (m && !m->from_verified)
 		logfmt_raw(&line, "sender", "unverified");
 	if (r->woke)
 		logfmt_raw(&line, "woke", "true");

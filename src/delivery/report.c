@@ -13,6 +13,7 @@
 #include "iapeer/base/fs_path.h"
 #include "iapeer/base/json.h"
 #include "iapeer/base/mem.h"
+#include "iapeer/base/plat.h"
 #include "iapeer/base/str.h"
 
 #include "iapeer/base/banned.h"
@@ -128,10 +129,20 @@ static bool torn(int fd)
 	       last != '\n';
 }
 
+static int open_append(const struct layout *l, const char *path, int *out_fd, struct err *e)
+{
+	AUTO(fs_place_done) struct fs_place at = FS_PLACE_INIT;
+
+	if (fs_place(l->root_fd, path, &at, e) < 0)
+		return -1;
+	*out_fd = openat(at.fd, at.name,
+			 O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+	return *out_fd < 0 ? err_set(e, ERR_FAILED, errno, "open %s", path) : 0;
+}
+
 int report_add(const struct layout *l, const struct peer_id *id, const struct report *r,
 	       struct err *e)
 {
-	AUTO(fs_place_done) struct fs_place at = FS_PLACE_INIT;
 	AUTO(buf_done) struct buf line = BUF_INIT(LINE_BYTES);
 	char path[LAYOUT_PATH];
 	auto_fd int fd = -1;
@@ -140,18 +151,25 @@ int report_add(const struct layout *l, const struct peer_id *id, const struct re
 	layout_state(id, "reports", path);
 	if (fault)
 		return err_set(e, ERR_FAILED, fault, "write %s", path);
-	if (fs_place(l->root_fd, path, &at, e) < 0)
+	if (open_append(l, path, &fd, e) < 0)
 		return -1;
-	fd = openat(at.fd, at.name,
-		    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
-	if (fd < 0)
-		return err_set(e, ERR_FAILED, errno, "open %s", path);
 	if (torn(fd))
 		buf_chr(&line, '\n');
 	print(r, &line);
 	if (buf_check(&line, path, e) < 0)
 		return -1;
 	return fs_write_all(fd, line.p, line.len, e) < 0 ? err_wrap(e, "%s", path) : 0;
+}
+
+int report_watch(const struct layout *l, const struct peer_id *id, int *out_fd, struct err *e)
+{
+	char path[LAYOUT_PATH], whole[LAYOUT_PATH];
+	auto_fd int fd = -1;
+
+	layout_state(id, "reports", path);
+	if (open_append(l, path, &fd, e) < 0 || layout_abs(l, path, whole, e) < 0)
+		return -1;
+	return plat_watch(whole, out_fd, e);
 }
 
 int64_t report_size(const struct layout *l, const struct peer_id *id)

@@ -143,6 +143,7 @@ static int fill_session(const struct launch_in *in, const struct tmux *t,
 	str_cut(out->pane_tty, sizeof out->pane_tty, s->pane_tty);
 	str_cut(out->mode, sizeof out->mode, in->resume ? "resume" : "fresh");
 	str_cut(out->cause, sizeof out->cause, in->cause);
+	out->hooks = in->manifest->hooks;
 	return 0;
 }
 

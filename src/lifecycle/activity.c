@@ -2,10 +2,13 @@
 
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
+#include "iapeer/base/log.h"
+#include "iapeer/delivery/reported.h"
 
 #include "iapeer/base/banned.h"
 
-#define TURN_MS (INT64_C(600) * 1000)
+#define TURN_MS          (INT64_C(600) * 1000)
+#define REPORTED_TURN_MS (INT64_C(7200) * 1000) /* one command may take so long */
 
 static int64_t touched(const struct layout *l, const char *path)
 {
@@ -13,6 +16,22 @@ static int64_t touched(const struct layout *l, const char *path)
 	struct err e;
 
 	return fs_stat(l->root_fd, path, &info, &e) == 0 && info.exists ? info.mtime_ms : 0;
+}
+
+/* What the program says of itself: the end of a turn is life, a turn that has not ended is work. */
+static void look_at_reports(const struct layout *l, const struct session *s, struct activity *out)
+{
+	AUTO(reported_done) struct reported r;
+	struct err e;
+
+	reported_begin(&r, "", report_size(l, &s->id), s);
+	if (reported_look(l, &s->id, &r, &e) < 0) {
+		log_warn("activity", "%s", e.msg);
+		return;
+	}
+	if (r.last_ms > out->newest_utc_ms)
+		out->newest_utc_ms = r.last_ms;
+	out->in_turn = r.working && clock_utc_ms() - r.last_ms < REPORTED_TURN_MS;
 }
 
 void activity_look(const struct layout *l, const struct session *s, enum runtime_kind kind,
@@ -32,6 +51,8 @@ void activity_look(const struct layout *l, const struct session *s, enum runtime
 		out->newest_utc_ms = told;
 	if (printed > out->newest_utc_ms)
 		out->newest_utc_ms = printed;
+	if (s->hooks)
+		look_at_reports(l, s, out);
 	if (kind == KIND_SHELL && plat_proc_info(s->pane.pid, &proc, &e) == 0 &&
 	    proc.state != PROC_GONE)
 		out->in_turn = proc.tty_pgid > 0 && proc.tty_pgid != proc.pgid &&

@@ -21,6 +21,10 @@
 #define STEPS_MAX                                                                                  \
 	32 /* a peer is put in order in a handful; more means that something undoes what we do */
 
+#define RELOCK_MS                                                                                  \
+	10000 /* the lock again, after something was waited for without it                         \
+	       */
+
 typedef int step_fn(struct step *, struct err *);
 
 static int step_none(struct step *s, struct err *e)
@@ -262,6 +266,7 @@ static int prepare(struct step *s, struct err *e)
 int apply_peer(const struct apply_in *in, struct apply_outcome *out, struct err *e)
 {
 	AUTO(step_free) struct step *s = step_new(in, out);
+	int64_t deadline_ms = in->lock_deadline_ms;
 	char path[LAYOUT_PATH];
 
 	*out = (struct apply_outcome){.started = false};
@@ -274,18 +279,21 @@ int apply_peer(const struct apply_in *in, struct apply_outcome *out, struct err 
 		AUTO(lock_done) struct lock lock = LOCK_INIT;
 
 		if (lock_take(&lock, in->layout->root_fd, path, trigger_word(in->trigger),
-			      in->lock_deadline_ms, e) < 0)
+			      deadline_ms, e) < 0)
 			return err_wrap(e, "%s is busy", in->id.name);
 		if (in->trigger == TRIG_STOP && mark_set(in->layout, &in->id, MARK_STOPPED, e) < 0)
 			return -1;
 		if (settle_peer(s, e) < 0)
 			return -1;
-		if (!s->turn_id[0])
+		if (!s->turn_id[0] && !s->proof_id[0])
 			return 0;
-		/* The end of a turn is waited for without the lock: `stop` must not wait for a long
-		 * thought. */
+		/* A proof that takes long and the end of a turn are waited for without the lock:
+		 * `stop` must not wait for a long thought. */
 		lock_done(&lock);
-		if (step_turn(s, e) < 0)
+		if ((s->proof_id[0] && step_proof(s, e) < 0) ||
+		    (s->turn_id[0] && step_turn(s, e) < 0))
 			return -1;
+		if (deadline_ms < clock_mono_ms() + RELOCK_MS)
+			deadline_ms = clock_mono_ms() + RELOCK_MS;
 	}
 }

@@ -1,4 +1,4 @@
-/* The steps that start, wait and deliver. */
+/* The steps that start and wait. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,14 +129,14 @@ int step_arm(struct step *s, struct err *e)
 	return 0;
 }
 
-static void begin_line(const struct step *s, const char *ev, struct logfmt *line)
+void step_line_begin(const struct step *s, const char *ev, struct logfmt *line)
 {
 	logfmt_init(line, clock_utc_ms());
 	logfmt_raw(line, "ev", ev);
 	logfmt_raw(line, "identity", s->identity);
 }
 
-static void write_line(const struct step *s, struct logfmt *line)
+void step_line_write(const struct step *s, struct logfmt *line)
 {
 	struct journal j = {.dirfd = layout_of(s)->root_fd,
 			    .path = LAYOUT_LIFECYCLE_LOG,
@@ -152,11 +152,11 @@ static void journal_wake(const struct step *s, const struct session *session)
 {
 	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
 
-	begin_line(s, "wake", &line);
+	step_line_begin(s, "wake", &line);
 	logfmt_raw(&line, "mode", session->mode);
 	logfmt_raw(&line, "cause", session->cause);
 	logfmt_i64(&line, "server_pid", session->server.pid);
-	write_line(s, &line);
+	step_line_write(s, &line);
 }
 
 /* Wait for the program; what the marks asked for is done once it takes input, and not before. */
@@ -237,7 +237,8 @@ int step_start(struct step *s, struct err *e)
 		return -1;
 	in.resume = mode.resume;
 	in.cause = mode.cause;
-	if (report_begin(layout_of(s), &s->in->id, e) < 0)
+	/* An unsettled delivery may be proved by what is in it. */
+	if (!s->seen.snap.sending && report_begin(layout_of(s), &s->in->id, e) < 0)
 		log_warn("apply", "%s", e->msg);
 	if (launch_start(&in, clock_mono_ms() + 15000, &session, e) < 0)
 		return -1;
@@ -291,99 +292,4 @@ int step_adopt(struct step *s, struct err *e)
 		return -1;
 	retrofit(s, &session);
 	return session_save(layout_of(s), &session, e);
-}
-
-/* ---- deliver ---- */
-
-static struct deliver_in deliver_of(const struct step *s, struct pane *pane)
-{
-	return (struct deliver_in){.layout = s->in->layout,
-				   .manifest = &s->manifest,
-				   .profile = &s->profile,
-				   .session = &s->seen.session,
-				   .pane = pane,
-				   .on_receipt = s->in->events.receipt,
-				   .arg = s->in->events.arg};
-}
-
-int step_settle(struct step *s, struct err *e)
-{
-	AUTO(pane_done) struct pane pane = PANE_INIT;
-	bool live = s->seen.snap.session == SESSION_LIVE;
-	struct deliver_in in;
-
-	if (live &&
-	    pane_open(&pane, layout_of(s), s->in->settings, &s->manifest, &s->seen.session, e) < 0)
-		return -1;
-	in = deliver_of(s, live ? &pane : NULL);
-	return deliver_settle(&in, &s->in->id, e);
-}
-
-/* Was a task given? Then the session is for it alone; else it is as free as it was. */
-static int after_task(struct step *s, const struct deliver_out *out, struct err *e)
-{
-	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
-
-	if (out->tasks == 0)
-		return mark_clear(layout_of(s), &s->in->id, MARK_TASK_GIVEN, e);
-	begin_line(s, "ephemeral-drain", &line);
-	logfmt_i64(&line, "depth", (int64_t)queue_depth(layout_of(s), &s->in->id));
-	write_line(s, &line);
-	return 0;
-}
-
-int step_deliver(struct step *s, struct err *e)
-{
-	AUTO(pane_done) struct pane pane = PANE_INIT;
-	struct deliver_in in = deliver_of(s, &pane);
-	struct deliver_out out;
-	int rc;
-
-	in.one_task = s->profile.wake_policy == WAKE_EPHEMERAL;
-	if (pane_open(&pane, layout_of(s), s->in->settings, &s->manifest, &s->seen.session, e) < 0)
-		return -1;
-	/* Armed first: killed between this and the paste, the task waits for the next session. The
-	 * other way round a second task could follow it into this one. */
-	if (in.one_task && mark_set(layout_of(s), &s->in->id, MARK_TASK_GIVEN, e) < 0)
-		return -1;
-	rc = deliver_queue(&in, &out, e);
-	if (in.one_task && rc == 0 && after_task(s, &out, e) < 0)
-		return -1;
-	str_cut(s->out->waiting, sizeof s->out->waiting, out.waiting);
-	str_cut(s->turn_id, sizeof s->turn_id, out.turn_id);
-	s->turn_offset = out.turn_offset;
-	s->turn_until_ms = out.turn_until_ms;
-	if ((rc < 0 || out.waiting[0]) && pane_ended(&pane)) {
-		s->out->waiting[0] = '\0';
-		return 0; /* it ended under our hands: the next look finds out how */
-	}
-	if (rc < 0)
-		return -1;
-	step_saw_delivery(s, &out);
-	return out.waiting[0] || out.turn_id[0] ? 1 : 0;
-}
-
-int step_turn(struct step *s, struct err *e)
-{
-	AUTO(pane_done) struct pane pane = PANE_INIT;
-	AUTO(buf_done) struct buf answer = BUF_INIT(CAP_ANSWER);
-	int64_t left = s->turn_until_ms - clock_utc_ms();
-	bool ended;
-
-	if (left < 0 || left > INT64_C(24) * 3600 * 1000)
-		left = 0; /* the clock jumped, or nobody waits any more */
-	if (pane_open(&pane, layout_of(s), s->in->settings, &s->manifest, &s->seen.session, e) < 0)
-		return -1;
-	ended = paste_turn(&pane, s->turn_offset, clock_mono_ms() + left, &answer, e) == 0;
-	if (!ended)
-		log_info("apply", "identity=%s turn of %s: %s", s->identity, s->turn_id, e->msg);
-	if (ended)
-		step_saw_turn_end(s);
-	if (ended &&
-	    deliver_turn_ended(layout_of(s), &s->in->id, s->turn_id, buf_cstr(&answer), e) < 0)
-		return -1;
-	if (s->in->events.receipt)
-		s->in->events.receipt(s->turn_id, s->in->events.arg);
-	s->turn_id[0] = '\0';
-	return 0;
 }

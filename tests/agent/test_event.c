@@ -1,6 +1,7 @@
 #include "iapeer/agent/event.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,5 +267,7 @@ int main(void)
 	    CASE(an_input_that_does_not_end_holds_nobody_up),
 	};
 
+	/* A hook that was called wrongly may be gone before it has read anything. */
+	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

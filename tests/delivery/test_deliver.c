@@ -20,6 +20,7 @@ static const struct manifest bare = {.kind = KIND_SHELL, .envelope = ENVELOPE_BA
 struct idle {
 	struct session session;
 	struct deliver_in in;
+	struct deliver_out out;
 	int receipts;
 };
 
@@ -77,7 +78,7 @@ static void an_intent_alone_is_ambiguous(void **state)
 	world_send(w, "m1", "text");
 	world_send(w, "m2", "text");
 	sending(w, "m1", "%0", 7);
-	OK(deliver_settle(&i.in, &w->id, e));
+	OK(deliver_settle(&i.in, &w->id, &i.out, e));
 	r = world_receipt(w, "m1");
 	assert_int_equal(r.status, DELIVERY_AMBIGUOUS);
 	assert_int_equal(r.rung, RUNG_PASTED);
@@ -98,7 +99,7 @@ static void after_the_receipt_only_the_last_steps_are_missing(void **state)
 	world_send(w, "m1", "text");
 	receipt_of(w, "m1", DELIVERY_DELIVERED);
 	sending(w, "m1", "%0", 7);
-	OK(deliver_settle(&i.in, &w->id, e));
+	OK(deliver_settle(&i.in, &w->id, &i.out, e));
 	assert_int_equal(world_receipt(w, "m1").status, DELIVERY_DELIVERED);
 	assert_int_equal(queue_depth(&w->l, &w->id), 0);
 	assert_false(is_sending(w));
@@ -112,7 +113,7 @@ static void an_intent_of_a_message_that_has_left_the_queue_goes(void **state)
 	idle(w, &i);
 	world_send(w, "m2", "text");
 	sending(w, "m1", "%0", 7);
-	OK(deliver_settle(&i.in, &w->id, e));
+	OK(deliver_settle(&i.in, &w->id, &i.out, e));
 	assert_false(is_sending(w));
 	assert_false(world_has_receipt(w, "m1"));
 	assert_int_equal(queue_depth(&w->l, &w->id), 1);
@@ -128,7 +129,7 @@ static void an_intent_that_nobody_can_read_goes(void **state)
 	world_send(w, "m1", "text");
 	for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++) {
 		world_write(w, world_state(&w->id, "sending"), wrong[k]);
-		OK(deliver_settle(&i.in, &w->id, e));
+		OK(deliver_settle(&i.in, &w->id, &i.out, e));
 		assert_false(is_sending(w));
 		assert_int_equal(queue_depth(&w->l, &w->id), 1);
 	}
@@ -143,7 +144,7 @@ static void an_intent_whose_message_cannot_be_read_holds_up_nobody(void **state)
 	world_send(w, "m1", "text");
 	world_write(w, ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.queue/0000000001.json", "broken");
 	sending(w, "m1", "%0", 7);
-	OK(deliver_settle(&i.in, &w->id, e));
+	OK(deliver_settle(&i.in, &w->id, &i.out, e));
 	assert_false(is_sending(w));
 }
 
@@ -216,9 +217,10 @@ static void the_end_of_a_turn_goes_into_the_receipt(void **state)
 	struct idle i;
 
 	idle(w, &i);
-	FAILS(ERR_NOT_FOUND, deliver_turn_ended(&w->l, &w->id, "m1", "x", e));
+	FAILS(ERR_NOT_FOUND,
+	      deliver_turn_ended(&w->l, &w->id, "m1", &(struct turn_end){.answer = "x"}, e));
 	receipt_of(w, "m1", DELIVERY_DELIVERED);
-	OK(deliver_turn_ended(&w->l, &w->id, "m1", "42\n", e));
+	OK(deliver_turn_ended(&w->l, &w->id, "m1", &(struct turn_end){.answer = "42\n"}, e));
 	r = world_receipt(w, "m1");
 	assert_true(r.turn_ended && r.turn_at_ms > 0);
 	assert_string_equal(r.answer, "42\n");

@@ -9,11 +9,18 @@
  *   --busy-ms N        each turn lasts so long        --no-echo   no answer to a turn
  *   --record FILE      each submitted text, one JSON string a line, synced before the turn begins
  *   --raw FILE         every byte received
+ *   --hook PROGRAM     tells `PROGRAM event $PEER_RUNTIME` what happens, as Claude Code does
+ *   --hook-late        it says that it took a text when its turn begins, not when it is queued
+ *   --deaf-hooks N     the first N texts are not reported    --hook-delay-ms N  before a report
+ *   --transcript FILE  its conversation's file: a JSON object a line
+ *   --fail-turn N      the N-th turn fails for good
+ *   --merge            what was queued during a turn is one turn together
  *   --die-at-boot CODE   --die-after N [--die-how kill|segv|exit:N]   --ignore-hup
  *
  * Keys: Enter submits, C-j breaks the line, Backspace, C-u clears, C-c clears or leaves, C-d
  * leaves, Escape ends a turn.
  */
+#include "fake_tui_hook.h"
 #include "fake_tui_paint.h"
 
 #include <errno.h>
@@ -70,17 +77,28 @@ static void drop_first(struct strv *v)
 static void begin_turn(struct tui *t)
 {
 	strv_fmt(&t->entries, "\u276f %s", t->turns.v[0]);
+	if (t->o.hook_late)
+		tell_taken(t, t->turns.v[0]);
 	t->busy = true;
 	t->busy_until_ms = clock_mono_ms() + t->o.busy_ms;
 }
 
 static void end_turn(struct tui *t, bool interrupted)
 {
+	struct buf AUTO(buf_done) answer = BUF_INIT(TEXT_MAX);
+
+	buf_fmt(&answer, "echo: %s", t->turns.v[0]);
 	if (interrupted)
 		strv_add(&t->entries, "  \u23bf  Interrupted");
 	else if (!t->o.no_echo)
-		strv_fmt(&t->entries, "\u25cf echo: %s", t->turns.v[0]);
+		strv_fmt(&t->entries, "\u25cf %s", buf_cstr(&answer));
+	if (!interrupted && ++t->ended == t->o.fail_turn)
+		tell(t, "StopFailure", "error", "rate_limit");
+	else if (!interrupted)
+		tell(t, "Stop", "last_assistant_message", buf_cstr(&answer));
 	drop_first(&t->turns);
+	while (t->o.merge && t->turns.n > 1)
+		drop_first(&t->turns);
 	t->busy = false;
 	if (t->turns.n)
 		begin_turn(t);
@@ -119,6 +137,8 @@ static void submit(struct tui *t)
 	strv_done(&t->pastes);
 	record(t, buf_cstr(&text));
 	maybe_die(t);
+	if (!t->o.hook_late)
+		tell_taken(t, buf_cstr(&text));
 	strv_add(&t->turns, buf_cstr(&text));
 	if (!t->busy)
 		begin_turn(t);
@@ -334,6 +354,13 @@ static const struct option_row {
     {"--record", WORD, offsetof(struct opts, record)},
     {"--raw", WORD, offsetof(struct opts, raw)},
     {"--die-how", WORD, offsetof(struct opts, die_how)},
+    {"--deaf-hooks", NUMBER, offsetof(struct opts, deaf_hooks)},
+    {"--hook-delay-ms", NUMBER, offsetof(struct opts, hook_delay_ms)},
+    {"--fail-turn", NUMBER, offsetof(struct opts, fail_turn)},
+    {"--hook", WORD, offsetof(struct opts, hook)},
+    {"--transcript", WORD, offsetof(struct opts, transcript)},
+    {"--hook-late", FLAG, offsetof(struct opts, hook_late)},
+    {"--merge", FLAG, offsetof(struct opts, merge)},
     {"--no-echo", FLAG, offsetof(struct opts, no_echo)},
     {"--ignore-hup", FLAG, offsetof(struct opts, ignore_hup)},
     {"--dialog", LIST, offsetof(struct opts, dialogs)},
@@ -415,5 +442,6 @@ int main(int argc, char **argv)
 	strv_add(&t.entries, "Fake TUI v1");
 	if (dialog_now(&t))
 		t.row = dialog_now(&t)->start;
+	tell(&t, "SessionStart", "source", "startup");
 	run(&t);
 }

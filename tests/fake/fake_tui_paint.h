@@ -13,8 +13,9 @@
 
 struct opts {
 	long long delay_ms, swallow_enter, busy_ms, die_after, die_at_boot;
-	const char *draft, *ghost, *record, *raw, *die_how;
-	bool no_echo, ignore_hup;
+	long long deaf_hooks, hook_delay_ms, fail_turn;
+	const char *draft, *ghost, *record, *raw, *die_how, *hook, *transcript;
+	bool no_echo, ignore_hup, hook_late, merge;
 	struct strv dialogs;
 };
 
@@ -69,7 +70,7 @@ struct tui {
 	int64_t busy_until_ms;
 	size_t dialog; /* of o.dialogs; past the end: none */
 	int row;
-	long long enters, submitted;
+	long long enters, submitted, taken, ended;
 	struct buf in, paste;
 	bool pasting;
 	int record_fd, raw_fd;

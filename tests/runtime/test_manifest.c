@@ -117,7 +117,8 @@ static void the_built_in_runtimes_say_what_they_are(void **state)
 		assert_int_equal(f->m.kind, rows[i].kind);
 		assert_int_equal(f->m.envelope, rows[i].envelope);
 		assert_int_equal(f->m.busy_policy, rows[i].busy);
-		assert_int_equal(f->m.proof, PROOF_SUBMITTED);
+		assert_int_equal(f->m.proof,
+				 f->m.kind == KIND_TUI ? PROOF_RECORDED : PROOF_SUBMITTED);
 		assert_int_equal(f->m.default_intelligence, rows[i].by_default);
 		assert_int_equal(f->m.requires_intelligence, rows[i].required);
 		assert_string_equal(f->m.marker, rows[i].marker);

@@ -29,17 +29,30 @@ struct deliver_out {
 	char turn_id[MESSAGE_ID_MAX +
 		     1]; /* set: this message's sender waits for the end of its turn */
 	int64_t turn_offset;
-	int64_t turn_until_ms; /* UTC */
+	int64_t turn_reports_at;           /* where the reports about it begin */
+	int64_t turn_until_ms;             /* UTC */
+	char proof_id[MESSAGE_ID_MAX + 1]; /* set: this message was submitted, and that it was taken
+					    * is waited for; deliver_settle() comes next */
+	int64_t proof_reports_at;
 };
 
 /* Accept: into the queue, durably (queue_put), and one line of delivery.log. */
 int deliver_accept(const struct layout *l, const struct peer_id *id, struct queue_item *m,
 		   struct err *e) NODISCARD;
-/* Deliver until the queue is empty, its head must wait, or a turn must be waited for (without the
- * lock). */
+/* Deliver until the queue is empty, its head must wait, or a proof or a turn must be waited for
+ * (without the lock). */
 int deliver_queue(const struct deliver_in *in, struct deliver_out *out, struct err *e) NODISCARD;
-/* Settle an unsettled paste. `in->pane` NULL: its session is gone, so it is ambiguous. */
-int deliver_settle(const struct deliver_in *in, const struct peer_id *id, struct err *e) NODISCARD;
-/* The turn has ended: note the answer in the receipt. */
+/* Settle an unsettled paste: what its program reported counts first, then what the composer shows.
+ * `in->pane` NULL: its session is gone, so it is ambiguous if nothing was reported. */
+int deliver_settle(const struct deliver_in *in, const struct peer_id *id, struct deliver_out *out,
+		   struct err *e) NODISCARD;
+/* Wait, without the lock, until that message was taken, or nothing more is to be expected soon. */
+void deliver_wait_proof(const struct pane *p, const char *message_id, int64_t reports_at);
+struct turn_end {
+	const char *answer; /* NULL: there is none */
+	const char *reason; /* why; "": as turns should */
+	bool failed;        /* for good, and so the message failed after all */
+};
+/* The turn has ended: note it in the receipt. */
 int deliver_turn_ended(const struct layout *l, const struct peer_id *id, const char *message_id,
-		       const char *answer, struct err *e) NODISCARD;
+		       const struct turn_end *t, struct err *e) NODISCARD;

@@ -18,8 +18,8 @@ enum paste_end {
 struct paste {
 	enum paste_end end;
 	char reason[256];
-	int64_t pasted_at_ms, submitted_at_ms; /* UTC; 0: not reached */
-	int64_t log_offset;                    /* where the pane log stood when the text had gone */
+	int64_t pasted_at_ms, submitted_at_ms, recorded_at_ms; /* UTC; 0: not reached */
+	int64_t log_offset; /* where the pane log stood when the text had gone */
 };
 
 int shell_check(struct pane *p, const char *text, size_t len, bool force, struct paste *out,

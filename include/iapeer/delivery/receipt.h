@@ -43,6 +43,7 @@ int receipt_save(const struct layout *l, const struct peer_id *id, const struct 
 /* Forget those older than 7 days. */
 int receipt_expire(const struct layout *l, const struct peer_id *id, int64_t now_utc_ms,
 		   struct err *e) NODISCARD;
-/* One line of delivery.log for this receipt; `to`: the recipient's identity. */
+/* One line of delivery.log for this receipt; `to`: the recipient's identity. `m` NULL: the message
+ * itself is gone, the receipt changed later. */
 int receipt_journal(const struct layout *l, const struct queue_item *m, const struct receipt *r,
 		    const char *to, struct err *e) NODISCARD;

@@ -18,7 +18,10 @@ struct step {
 	bool failed; /* a step has: what has ended is put in order, nothing is started any more */
 	/* a turn to be waited for, without the lock */
 	char turn_id[MESSAGE_ID_MAX + 1];
-	int64_t turn_offset, turn_until_ms;
+	int64_t turn_offset, turn_reports_at, turn_until_ms;
+	/* the same: that a message was taken */
+	char proof_id[MESSAGE_ID_MAX + 1];
+	int64_t proof_reports_at;
 };
 
 int step_finish_ending(struct step *s, struct err *e) NODISCARD;
@@ -38,6 +41,8 @@ int step_settle(struct step *s, struct err *e) NODISCARD;
 int step_deliver(struct step *s, struct err *e) NODISCARD;
 /* Wait for the turn that step_deliver left; called without the lock. */
 int step_turn(struct step *s, struct err *e) NODISCARD;
+/* The same for the proof that step_deliver or step_settle left. */
+int step_proof(struct step *s, struct err *e) NODISCARD;
 /* Is the program there? Fills seen.snap.program_found and remembers why not. */
 void step_look_program(struct step *s, struct err *why);
 
@@ -52,3 +57,7 @@ void step_saw_turn_end(struct step *s);
 /* One line of lifecycle.log about a decision. */
 void step_journal(struct step *s, const char *ev, const char *action, const char *rule,
 		  const char *reason);
+/* The same with fields of its own: begin, add them, write. */
+struct logfmt;
+void step_line_begin(const struct step *s, const char *ev, struct logfmt *line);
+void step_line_write(const struct step *s, struct logfmt *line);

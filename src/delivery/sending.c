@@ -1,0 +1,68 @@
+#include "iapeer/delivery/sending.h"
+
+#include "iapeer/base/fs.h"
+#include "iapeer/base/json.h"
+
+#include "iapeer/base/banned.h"
+
+int sending_save(const struct layout *l, const struct peer_id *id, const struct sending *s,
+		 struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	auto_json struct json *j = json_object();
+	char path[LAYOUT_PATH];
+
+	layout_state(id, "sending", path);
+	json_set_i64(j, "format", 1);
+	json_set_str(j, "id", s->id);
+	json_set_str(j, "file", s->file);
+	json_set_i64(j, "length", s->length);
+	json_set_str(j, "hash", s->hash);
+	json_set_str(j, "pane", s->pane);
+	json_set_i64(j, "server", s->server);
+	json_set_i64(j, "atMs", s->at_ms);
+	json_set_i64(j, "reportsAt", s->reports_at);
+	json_set_i64(j, "pastedAtMs", s->pasted_at_ms);
+	json_set_i64(j, "submittedAtMs", s->submitted_at_ms);
+	json_print(j, false, &b);
+	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+}
+
+int sending_drop(const struct layout *l, const struct peer_id *id, struct err *e)
+{
+	char path[LAYOUT_PATH];
+
+	layout_state(id, "sending", path);
+	return fs_unlink(l->root_fd, path, e);
+}
+
+static int read_times(const struct json *j, const char *path, struct sending *s, struct err *e)
+{
+	if (json_opt_i64(j, path, "atMs", 0, INT64_MAX / 2, &s->at_ms, e) < 0 ||
+	    json_opt_i64(j, path, "reportsAt", 0, INT64_MAX / 2, &s->reports_at, e) < 0 ||
+	    json_opt_i64(j, path, "pastedAtMs", 0, INT64_MAX / 2, &s->pasted_at_ms, e) < 0 ||
+	    json_opt_i64(j, path, "submittedAtMs", 0, INT64_MAX / 2, &s->submitted_at_ms, e) < 0)
+		return -1;
+	return 0;
+}
+
+int sending_load(const struct layout *l, const struct peer_id *id, struct sending *out,
+		 struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	auto_json struct json *j = NULL;
+	char path[LAYOUT_PATH];
+
+	layout_state(id, "sending", path);
+	*out = (struct sending){.server = 0};
+	if (fs_read(l->root_fd, path, &b, e) < 0 ||
+	    json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 ||
+	    json_req_str(j, path, "id", out->id, sizeof out->id, e) < 0 ||
+	    json_opt_str(j, path, "file", out->file, sizeof out->file, e) < 0 ||
+	    json_opt_i64(j, path, "length", 0, INT32_MAX, &out->length, e) < 0 ||
+	    json_opt_str(j, path, "hash", out->hash, sizeof out->hash, e) < 0 ||
+	    json_opt_str(j, path, "pane", out->pane, sizeof out->pane, e) < 0 ||
+	    json_opt_i64(j, path, "server", 0, INT32_MAX, &out->server, e) < 0)
+		return -1;
+	return read_times(j, path, out, e);
+}

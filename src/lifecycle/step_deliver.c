@@ -1,0 +1,149 @@
+/* The steps that deliver, and what they leave to be waited for without the peer's lock. */
+#include <stdio.h>
+#include <string.h>
+
+#include "iapeer/base/clock.h"
+#include "iapeer/base/journal.h"
+#include "iapeer/base/log.h"
+#include "iapeer/base/str.h"
+#include "iapeer/delivery/reported.h"
+#include "iapeer/launch/pane.h"
+#include "iapeer/lifecycle/marks.h"
+#include "iapeer/lifecycle/step.h"
+
+#include "iapeer/base/banned.h"
+
+static struct deliver_in deliver_of(const struct step *s, struct pane *pane)
+{
+	return (struct deliver_in){.layout = s->in->layout,
+				   .manifest = &s->manifest,
+				   .profile = &s->profile,
+				   .session = &s->seen.session,
+				   .pane = pane,
+				   .on_receipt = s->in->events.receipt,
+				   .arg = s->in->events.arg};
+}
+
+/* What is waited for without the lock: stop must not wait for a long thought. 1: something is. */
+static int wait_outside(struct step *s, const struct deliver_out *out)
+{
+	str_cut(s->turn_id, sizeof s->turn_id, out->turn_id);
+	s->turn_offset = out->turn_offset;
+	s->turn_reports_at = out->turn_reports_at;
+	s->turn_until_ms = out->turn_until_ms;
+	str_cut(s->proof_id, sizeof s->proof_id, out->proof_id);
+	s->proof_reports_at = out->proof_reports_at;
+	return s->turn_id[0] || s->proof_id[0] ? 1 : 0;
+}
+
+int step_settle(struct step *s, struct err *e)
+{
+	AUTO(pane_done) struct pane pane = PANE_INIT;
+	bool live = s->seen.snap.session == SESSION_LIVE;
+	struct deliver_out out;
+	struct deliver_in in;
+
+	if (live &&
+	    pane_open(&pane, s->in->layout, s->in->settings, &s->manifest, &s->seen.session, e) < 0)
+		return -1;
+	in = deliver_of(s, live ? &pane : NULL);
+	if (deliver_settle(&in, &s->in->id, &out, e) < 0)
+		return -1;
+	return wait_outside(s, &out);
+}
+
+/* Was a task given? Then the session is for it alone; else it is as free as it was. */
+static int after_task(struct step *s, const struct deliver_out *out, struct err *e)
+{
+	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
+
+	if (out->tasks == 0)
+		return mark_clear(s->in->layout, &s->in->id, MARK_TASK_GIVEN, e);
+	step_line_begin(s, "ephemeral-drain", &line);
+	logfmt_i64(&line, "depth", (int64_t)queue_depth(s->in->layout, &s->in->id));
+	step_line_write(s, &line);
+	return 0;
+}
+
+int step_deliver(struct step *s, struct err *e)
+{
+	AUTO(pane_done) struct pane pane = PANE_INIT;
+	struct deliver_in in = deliver_of(s, &pane);
+	struct deliver_out out;
+	int rc;
+
+	in.one_task = s->profile.wake_policy == WAKE_EPHEMERAL;
+	if (pane_open(&pane, s->in->layout, s->in->settings, &s->manifest, &s->seen.session, e) < 0)
+		return -1;
+	/* Armed first: killed between this and the paste, the task waits for the next session. The
+	 * other way round a second task could follow it into this one. */
+	if (in.one_task && mark_set(s->in->layout, &s->in->id, MARK_TASK_GIVEN, e) < 0)
+		return -1;
+	rc = deliver_queue(&in, &out, e);
+	if (in.one_task && rc == 0 && after_task(s, &out, e) < 0)
+		return -1;
+	str_cut(s->out->waiting, sizeof s->out->waiting, out.waiting);
+	if ((rc < 0 || out.waiting[0]) && pane_ended(&pane)) {
+		s->out->waiting[0] = '\0';
+		return 0; /* it ended under our hands: the next look finds out how */
+	}
+	if (rc < 0)
+		return -1;
+	step_saw_delivery(s, &out);
+	return wait_outside(s, &out) || out.waiting[0] ? 1 : 0;
+}
+
+int step_proof(struct step *s, struct err *e)
+{
+	AUTO(pane_done) struct pane pane = PANE_INIT;
+
+	if (pane_open(&pane, s->in->layout, s->in->settings, &s->manifest, &s->seen.session, e) ==
+	    0)
+		deliver_wait_proof(&pane, s->proof_id, s->proof_reports_at);
+	else if (!pane_ended(&pane))
+		return -1;
+	s->proof_id[0] = '\0';
+	return 0;
+}
+
+/* A program that reports says when the turn of this message has ended, and with which words; of
+ * others the screen is read. */
+static int end_of_turn(struct step *s, struct pane *pane, int64_t deadline_ms, struct reported *w,
+		       struct err *e)
+{
+	AUTO(buf_done) struct buf answer = BUF_INIT(CAP_ANSWER);
+	struct turn_end t = {.answer = w->answer};
+
+	if (s->manifest.proof == PROOF_RECORDED && s->seen.session.hooks) {
+		if (reported_wait_turn(pane, w, deadline_ms, e) < 0)
+			return -1;
+		t.answer = w->answer;
+		t.failed = w->failed;
+		t.reason = w->interrupted ? "its turn was interrupted" : w->reason;
+	} else {
+		if (paste_turn(pane, s->turn_offset, deadline_ms, &answer, e) < 0)
+			return -1;
+		t.answer = buf_cstr(&answer);
+	}
+	step_saw_turn_end(s);
+	return deliver_turn_ended(s->in->layout, &s->in->id, s->turn_id, &t, e);
+}
+
+int step_turn(struct step *s, struct err *e)
+{
+	AUTO(pane_done) struct pane pane = PANE_INIT;
+	AUTO(reported_done) struct reported w;
+	int64_t left = s->turn_until_ms - clock_utc_ms();
+
+	reported_begin(&w, s->turn_id, s->turn_reports_at, &s->seen.session);
+	if (left < 0 || left > INT64_C(24) * 3600 * 1000)
+		left = 0; /* the clock jumped, or nobody waits any more */
+	if (pane_open(&pane, s->in->layout, s->in->settings, &s->manifest, &s->seen.session, e) < 0)
+		return -1;
+	if (end_of_turn(s, &pane, clock_mono_ms() + left, &w, e) < 0)
+		log_info("apply", "identity=%s turn of %s: %s", s->identity, s->turn_id, e->msg);
+	if (s->in->events.receipt)
+		s->in->events.receipt(s->turn_id, s->in->events.arg);
+	s->turn_id[0] = '\0';
+	return 0;
+}
