@@ -247,3 +247,18 @@ int64_t plat_proc_rss(pid_t pid)
 		return -1;
 	return info.rss_bytes;
 }
+
+bool plat_cgroup(pid_t pid, char *out, size_t size)
+{
+	(void)pid;
+	(void)out;
+	(void)size;
+	return false; /* macOS has none */
+}
+
+int plat_cgroup_enter(const char *name, struct err *e)
+{
+	return err_set(e, ERR_NOT_FOUND, 0, "no control group for %s: macOS has none", name);
+}
+
+void plat_cgroup_tidy(void) {}

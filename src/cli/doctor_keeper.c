@@ -255,6 +255,19 @@ static void check_unit(struct doctor *d)
 		doctor_say(d, FOUND_OK, "service", NULL, "%s, KillMode=%s", file, mode);
 }
 
+/* One group a peer, where that is ours to make. */
+static void say_groups(struct doctor *d, pid_t keeper)
+{
+	char dir[LAYOUT_PATH * 2];
+
+	if (plat_cgroup(keeper, dir, sizeof dir))
+		doctor_say(d, FOUND_OK, "groups", NULL,
+			   "each peer gets a control group of its own in %s", dir);
+	else
+		doctor_say(d, FOUND_OK, "groups", NULL,
+			   "peers share the keeper's control group: none is delegated to us here");
+}
+
 void doctor_fate(struct doctor *d)
 {
 	struct living *v = NULL;
@@ -269,8 +282,10 @@ void doctor_fate(struct doctor *d)
 			   "this system does not tell what ends with what");
 		return;
 	}
-	if (keeper_pid(&d->c->layout, &pid, &e) == 0 && pid)
+	if (keeper_pid(&d->c->layout, &pid, &e) == 0 && pid) {
 		add_living(&v, &n, "the keeper", pid);
+		say_groups(d, pid);
+	}
 	living_servers(d, &v, &n);
 	if (n == 0)
 		doctor_say(d, FOUND_OK, "lifetime", NULL, "nothing lives");

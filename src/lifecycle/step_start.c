@@ -225,6 +225,7 @@ int step_start(struct step *s, struct err *e)
 	struct launch_in in = launch_of(s);
 	struct wake_mode mode;
 	struct session session;
+	struct err none;
 	int rc;
 
 	head_of(s, &head);
@@ -240,6 +241,9 @@ int step_start(struct step *s, struct err *e)
 	/* An unsettled delivery may be proved by what is in it. */
 	if (!s->seen.snap.sending && report_begin(layout_of(s), &s->in->id, e) < 0)
 		log_warn("apply", "%s", e->msg);
+	/* With it goes what we start: one peer, one group, where that is ours to make. */
+	if (plat_cgroup_enter(s->identity, &none) < 0)
+		log_debug("apply", "identity=%s %s", s->identity, none.msg);
 	if (launch_start(&in, clock_mono_ms() + 15000, &session, e) < 0)
 		return -1;
 	str_cut(session.woke_for, sizeof session.woke_for, head.id);

@@ -60,4 +60,5 @@ void keeper_tidy(struct keeper *k)
 	k->tidied_mono_ms = clock_mono_ms();
 	forget_receipts(k, now);
 	empty_trash(k, now);
+	plat_cgroup_tidy();
 }

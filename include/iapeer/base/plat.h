@@ -85,6 +85,16 @@ int plat_watch(const char *path, int *out_fd, struct err *e) NODISCARD;
 int plat_watch_add(int fd, const char *path, struct err *e) NODISCARD;
 void plat_watch_drain(int fd);
 
+/* The control group of a process, where it was delegated to us (Linux, cgroup v2: systemd's mark,
+ * or the unit that we wrote ourselves): its folder, in which we may make groups. False: no such
+ * thing here. */
+bool plat_cgroup(pid_t pid, char *out, size_t size);
+/* Make the group `name` below ours and go there, and with us whom we start. ERR_NOT_FOUND: nothing
+ * is delegated to us. */
+int plat_cgroup_enter(const char *name, struct err *e) NODISCARD;
+/* Remove the groups below ours in which nobody is. */
+void plat_cgroup_tidy(void);
+
 struct mem_info {
 	int64_t total, available, swap_total, swap_free; /* bytes; -1: not known */
 };
