@@ -225,3 +225,25 @@ int proc_detach(const char *file, char *const *argv, int ready_fd, pid_t *out_pi
 	posix_spawn_file_actions_destroy(&fa);
 	return rc ? err_set(e, ERR_FAILED, rc, "start %s", file) : 0;
 }
+
+int proc_foreground(const char *file, char *const *argv, int *out_status, struct err *e)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
+	posix_spawnattr_t attr;
+	pid_t pid;
+	int rc;
+
+	attributes(&attr, 0);
+	rc = posix_spawn(&pid, file, NULL, &attr, argv, plat_environ());
+	/* The keys that interrupt it are not meant for us. (What it ignored before it ran, it would
+	 * ignore for ever.) */
+	sigaction(SIGINT, &ignore, &interrupt);
+	sigaction(SIGQUIT, &ignore, &quit);
+	posix_spawnattr_destroy(&attr);
+	while (rc == 0 && waitpid(pid, out_status, 0) < 0)
+		if (errno != EINTR)
+			rc = errno;
+	sigaction(SIGINT, &interrupt, NULL);
+	sigaction(SIGQUIT, &quit, NULL);
+	return rc ? err_set(e, ERR_FAILED, rc, "start %s", file) : 0;
+}

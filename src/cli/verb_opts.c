@@ -76,7 +76,6 @@ const struct opt queue_opts[] = {
 const struct opt why_opts[] = {
     SINCE_OPT,
     {.name = "last", .value = "<n>", .help = "the last n sentences (40)"},
-    {.name = "export", .value = "<file>", .help = "all of it as one tar, secrets masked"},
     {.name = NULL},
 };
 const struct opt logs_opts[] = {
@@ -119,7 +118,7 @@ const struct opt supervise_opts[] = {
 const struct opt apply_opts[] = {
     {.name = "trigger", .value = "<word>", .help = "why"},
     {.name = "build", .value = "<id>", .help = "the keeper's build"},
-    {.name = "activity", .value = "<stamp>", .help = "the signs of life it saw"},
+    {.name = "activity", .value = "<ms>", .help = "the newest sign of life it saw"},
     {.name = NULL},
 };
 const struct opt panelog_opts[] = {

@@ -256,10 +256,7 @@ const struct verb verbs[] = {
      .detail =
 	 "Its wakes, messages and deaths, in sentences: who woke it, what ended it, who asked "
 	 "for that, and whether memory was short. Without --since it is its last day on "
-	 "record.\n\n"
-	 "--export writes a tar for whoever helps: the story, its lines, evidence, the last 64 "
-	 "KiB of the pane's log and versions. Keys, tokens and passwords are masked as far as "
-	 "they look like such, or are set under such a name for the peer."},
+	 "record."},
     {.name = "deaths",
      .run = verb_deaths,
      .args = "[peer]",
@@ -309,6 +306,12 @@ const struct verb verbs[] = {
      .opts = doctor_opts,
      .brief = "what is wrong on this host, and what to do about it",
      .detail = DOCTOR_DETAIL},
+    {.name = "top",
+     .run = verb_top,
+     .args = "",
+     .flags = V_JSON | V_REGISTRY,
+     .brief = "all peers, live, with the keys to work with them",
+     .detail = "h shows the keys. Where there is no terminal it is `list`."},
     {.name = "supervise",
      .run = verb_supervise,
      .args = "",

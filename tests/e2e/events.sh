@@ -33,7 +33,7 @@ check_eq "the last two" 2 "$(iapeer events --last 2 | wc -l | tr -d ' ')"
 run iapeer events bob
 check_has "for people too" "$out" "fake-bob"
 
-"$IAPEER_BIN" events -f --json --last 0 >stream 2>stream.err &
+iapeer events -f --json --last 0 >stream 2>stream.err &
 follower=$!
 E2E_OWNED+=($follower)
 fake_peer eve ""
@@ -64,7 +64,7 @@ check_soon "it ends when told" 3 dead $follower
 check_eq "with nothing to say" "" "$(cat stream.err)"
 
 mkfifo pipe
-"$IAPEER_BIN" events -f --json bob >pipe 2>pipe.err &
+iapeer events -f --json bob >pipe 2>pipe.err &
 follower=$!
 E2E_OWNED+=($follower)
 head -n 1 pipe >first

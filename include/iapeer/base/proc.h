@@ -43,6 +43,9 @@ const char *proc_signal_name(int sig); /* "SIGKILL"; "signal 40" is not here: NU
  * as its descriptor 3 (-1: none). */
 int proc_detach(const char *file, char *const *argv, int ready_fd, pid_t *out_pid,
 		struct err *e) NODISCARD;
+/* Run it with our own terminal and wait for its end, however long: the keys that interrupt are its
+ * own meanwhile. */
+int proc_foreground(const char *file, char *const *argv, int *out_status, struct err *e) NODISCARD;
 /* The absolute path of a program: as given if it has a slash, else along `path` (a PATH);
  * ERR_NOT_FOUND. */
 int proc_find(const char *name, const char *path, char *out, size_t size, struct err *e) NODISCARD;

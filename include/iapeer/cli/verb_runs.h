@@ -31,6 +31,7 @@ VERB_RUN(deaths);
 VERB_RUN(why);
 VERB_RUN(logs);
 VERB_RUN(doctor);
+VERB_RUN(top);
 VERB_RUN(supervise);
 VERB_RUN(mcp);
 VERB_RUN(completion);
