@@ -89,8 +89,9 @@ function whatIsNew(list) {
 	const fresh = list.slice(from);
 	const texts = fresh.filter((said) => said.role === 'user').map((said) => said.text);
 	const heard = texts.join('\n');
-	const result = heard ? undefined : fresh.filter((said) => said.role === 'tool').map((said) => said.text).pop();
-	return { heard, newest: texts.pop() ?? '', result };
+	const result = fresh.filter((said) => said.role === 'tool').map((said) => said.text).pop();
+	// What a program adds without a tag of its own stands behind a message too.
+	return { heard, newest: texts.filter((text) => text.includes('<iap ')).pop() ?? texts.pop() ?? '', result };
 }
 
 // ---- what to do ----------------------------------------------------------------------------------------------------
@@ -131,7 +132,7 @@ function body(text) {
 function decide({ newest, result }) {
 	const failing = join(folder, 'fail');
 	if (existsSync(failing)) return { http: Number(readFileSync(failing, 'utf8')) || 500, delay: 0, words: 0 };
-	if (result !== undefined) return { say: `tool said: ${oneLine(result, 80)}`, delay: 0, words: 0 };
+	if (result !== undefined && !newest.includes('<iap ')) return { say: `tool said: ${oneLine(result, 80)}`, delay: 0, words: 0 };
 	const { rest, tool, broken } = takeTool(newest);
 	const number = (name) => Number((new RegExp(`model:${name}=(\\d+)`).exec(rest) ?? [])[1] ?? 0);
 	const word = (/model:say=(\S+?)(?=[\s\]<]|$)/.exec(rest) ?? [])[1];
@@ -217,7 +218,8 @@ function toolItem(plan, tools) {
 }
 
 async function answerResponses(request, out, plan, tools) {
-	const text = () => ({ type: 'output_text', text: plan.say, annotations: [] });
+	const said = Array.from({ length: plan.words }, (_, i) => `word${i + 1} `).join('') + plan.say;
+	const text = () => ({ type: 'output_text', text: said, annotations: [] });
 	const item = plan.tool ? toolItem(plan, tools) : { type: 'message', id: newId('msg'), role: 'assistant', status: 'completed', content: [text()] };
 	const response = { id: newId('resp'), object: 'response', created_at: Math.floor(Date.now() / 1000), model: request.model };
 	const usage = { input_tokens: 50, output_tokens: 5, total_tokens: 55, input_tokens_details: { cached_tokens: 0 }, output_tokens_details: { reasoning_tokens: 0 } };
@@ -234,7 +236,7 @@ async function answerResponses(request, out, plan, tools) {
 		events.send('response.content_part.added', { ...at, content_index: 0, part: { ...text(), text: '' } });
 		await slowly(plan.words, delta);
 		delta(plan.say);
-		events.send('response.output_text.done', { ...at, content_index: 0, text: plan.say });
+		events.send('response.output_text.done', { ...at, content_index: 0, text: said });
 		events.send('response.content_part.done', { ...at, content_index: 0, part: text() });
 	}
 	events.send('response.output_item.done', { output_index: 0, item });

@@ -211,7 +211,8 @@ transcripts() { # runtime
 delivery_line() { grep -h "id=$1 " "$LOGS/delivery.log" 2>/dev/null | tail -n 1; }
 # A message's receipt reached that rung, however it got there.
 has_rung() { case " $(delivery_line "$1") " in *" rung=$2 "*) true ;; *) false ;; esac }
-idle() { [ "$(iapeer show "$1" --json | tr ',' '\n' | sed -n 's/.*"status": *"\([a-z]*\)".*/\1/p' | sed -n 1p)" = idle ]; }
+# What iapeer says that a live peer does; nothing where it is not live.
+status_of() { iapeer show "$1" --json | sed -n 's/.*"status":{"status":"\([a-z]*\)".*/\1/p'; } # name
 
 ms() { date +%s%3N; }
 # Median and maximum of the numbers on standard input.
