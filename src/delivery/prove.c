@@ -53,6 +53,9 @@ static void is_recorded(const struct reported *w, const struct sending *s, struc
 	p->recorded_at_ms = w->taken_ms;
 	if (!p->submitted_at_ms)
 		p->submitted_at_ms = s->submitted_at_ms ? s->submitted_at_ms : w->taken_ms;
+	/* A hook may be faster than the screen. */
+	if (p->submitted_at_ms > w->taken_ms && w->taken_ms >= s->at_ms)
+		p->submitted_at_ms = w->taken_ms;
 	if (!p->pasted_at_ms)
 		p->pasted_at_ms = s->pasted_at_ms ? s->pasted_at_ms : s->at_ms;
 	/* What the screen showed does not matter any more; a turn that has failed already does. */
