@@ -120,6 +120,15 @@ int lock_take(struct lock *l, int dirfd, const char *path, const char *what, int
 	return 0;
 }
 
+bool lock_busy(int dirfd, const char *path)
+{
+	auto_fd int fd = -1;
+	struct err e;
+
+	return open_lock(dirfd, path, O_RDONLY, &fd, &e) == 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 &&
+	       errno == EWOULDBLOCK;
+}
+
 int lock_holder(int dirfd, const char *path, pid_t *out_pid, char *out_what, size_t size,
 		struct err *e)
 {

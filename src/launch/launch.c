@@ -108,7 +108,7 @@ static void add_args(struct strv *argv, const struct strv *more)
 }
 
 /* A random UUID (version 4) where the runtime lets us choose the id of a conversation; else "". */
-static void new_conversation(const struct manifest *m, char out[static 40])
+static void new_conversation(const struct manifest *m, char out[static CONVERSATION_ID])
 {
 	auto_fd int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
 	unsigned char b[16];
@@ -118,9 +118,10 @@ static void new_conversation(const struct manifest *m, char out[static 40])
 		return;
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(out, 40, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-		 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-		 b[13], b[14], b[15]);
+	snprintf(out, CONVERSATION_ID,
+		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		 b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+		 b[15]);
 }
 
 static int user_conf(const struct layout *l, char out[static LAYOUT_PATH], bool *out_there,
@@ -143,7 +144,8 @@ static int fill_session(const struct launch_in *in, const struct tmux *t,
 	str_cut(out->pane_tty, sizeof out->pane_tty, s->pane_tty);
 	str_cut(out->mode, sizeof out->mode, in->resume ? "resume" : "fresh");
 	str_cut(out->cause, sizeof out->cause, in->cause);
-	out->hooks = in->manifest->hooks;
+	out->hooks = in->manifest->hooks == HOOKS_ALWAYS ||
+		     (in->manifest->hooks == HOOKS_TRUST && in->profile->trust);
 	return 0;
 }
 
@@ -196,7 +198,7 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 	AUTO(strv_done) struct strv argv = STRV_INIT;
 	char identity[PEER_IDENTITY_MAX + 1], program[LAYOUT_PATH], conf[LAYOUT_PATH];
 	struct tmux_started started = {.pane_id = ""};
-	char log[LAYOUT_PATH], conversation[40];
+	char log[LAYOUT_PATH], conversation[CONVERSATION_ID];
 	struct tmux t = {.pane = ""};
 	struct fs_info dir;
 	bool has_conf = false;
@@ -212,7 +214,10 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 	    user_conf(in->layout, conf, &has_conf, e) < 0)
 		return -1;
 	peer_identity(&in->id, identity);
-	new_conversation(in->manifest, conversation);
+	if (in->resume)
+		str_cut(conversation, sizeof conversation, in->conversation);
+	else
+		new_conversation(in->manifest, conversation);
 	if (program_argv(in, program, conversation, &argv, e) < 0)
 		return -1;
 	add_args(&argv, &args);

@@ -22,7 +22,7 @@ static void add_text(const char *s, size_t len, bool one_line, struct buf *out)
 		if (n == 0)
 			buf_str(out, "\xef\xbf\xbd");
 		else if (c == '\n' || c == '\t')
-			buf_chr(out, one_line ? ' ' : (char)c);
+			buf_add(out, one_line ? " " : s, 1);
 		else if (c == '\r' && !one_line)
 			; /* half of a newline */
 		else if (control)

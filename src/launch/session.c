@@ -65,6 +65,7 @@ int session_load(const struct layout *l, const struct peer_id *id, struct sessio
 	    json_opt_str(j, path, "conversation", s.conversation, sizeof s.conversation, e) < 0 ||
 	    json_opt_str(j, path, "wokeFor", s.woke_for, sizeof s.woke_for, e) < 0 ||
 	    json_opt_i64(j, path, "logStart", 0, INT64_MAX / 2, &s.log_start, e) < 0 ||
+	    json_opt_i64(j, path, "reportsFrom", 0, INT64_MAX / 2, &s.reports_from, e) < 0 ||
 	    json_opt_bool(j, path, "ready", &s.ready, e) < 0 ||
 	    json_opt_bool(j, path, "hooks", &s.hooks, e) < 0)
 		return -1;
@@ -97,6 +98,7 @@ int session_save(const struct layout *l, const struct session *s, struct err *e)
 	json_set_str_opt(j, "conversation", s->conversation);
 	json_set_str_opt(j, "wokeFor", s->woke_for);
 	json_set_i64(j, "logStart", s->log_start);
+	json_set_i64(j, "reportsFrom", s->reports_from);
 	json_set_bool(j, "ready", s->ready);
 	json_set_bool(j, "hooks", s->hooks);
 	json_print(j, true, &b);

@@ -8,6 +8,7 @@
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/reported.h"
 #include "iapeer/launch/pane.h"
+#include "iapeer/lifecycle/converse.h"
 #include "iapeer/lifecycle/marks.h"
 #include "iapeer/lifecycle/step.h"
 
@@ -90,6 +91,8 @@ int step_deliver(struct step *s, struct err *e)
 	if (rc < 0)
 		return -1;
 	step_saw_delivery(s, &out);
+	if (s->manifest.has_conversations && converse_note(s->in->layout, &s->in->id, e) < 0)
+		log_warn("apply", "%s", e->msg);
 	return wait_outside(s, &out) || out.waiting[0] ? 1 : 0;
 }
 

@@ -13,6 +13,7 @@
 #include "iapeer/base/str.h"
 #include "iapeer/launch/launch.h"
 #include "iapeer/launch/tmux.h"
+#include "iapeer/lifecycle/converse.h"
 #include "iapeer/lifecycle/hook.h"
 #include "iapeer/lifecycle/marks.h"
 #include "iapeer/lifecycle/step.h"
@@ -44,7 +45,11 @@ static int drop_socket(const char *socket, struct err *e)
 static int forget_session(const struct step *s, struct err *e)
 {
 	const struct layout *l = layout_of(s);
+	struct err soft;
 
+	/* Its program's last word on what it was in is worth a line, but holds nothing up. */
+	if (converse_note(l, &s->in->id, &soft) < 0)
+		log_warn("apply", "%s", soft.msg);
 	if (mark_clear(l, &s->in->id, MARK_TASK_GIVEN, e) < 0 ||
 	    mark_clear(l, &s->in->id, MARK_TASK_DONE, e) < 0)
 		return -1;
@@ -139,11 +144,27 @@ static void classify(const struct step *s, struct death_entry *d)
 			     : "unknown");
 }
 
+/* It was resumed and ended by itself before it took input: the conversation is at fault, not the
+ * program, and the fresh start that follows is what counts. */
+static bool resume_failed(const struct step *s, const struct death_entry *d)
+{
+	return strcmp(s->seen.session.mode, "resume") == 0 && !s->seen.session.ready &&
+	       death_is_own(d);
+}
+
 int step_reap_gone(struct step *s, struct err *e)
 {
 	struct death_entry d = {.at_ms = 0};
 
 	classify(s, &d);
+	if (!s->seen.snap.stopped && resume_failed(s, &d)) {
+		step_journal(s, "death", death_class_word(d.class),
+			     "a resume that fails steps down", d.cause);
+		if (converse_failed(layout_of(s), &s->in->id, e) < 0 ||
+		    drop_socket(s->seen.session.socket, e) < 0)
+			return -1;
+		return forget_session(s, e);
+	}
 	if (s->seen.snap.stopped) {
 		/* It was to end anyway: tidied up and parked, no death (SPEC 8, rule 5). */
 		if (mark_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED, e) < 0)

@@ -12,6 +12,7 @@
 #include "iapeer/launch/pane.h"
 #include "iapeer/launch/ready.h"
 #include "iapeer/launch/tmux.h"
+#include "iapeer/lifecycle/converse.h"
 #include "iapeer/lifecycle/marks.h"
 #include "iapeer/lifecycle/step.h"
 
@@ -22,7 +23,7 @@ static const struct layout *layout_of(const struct step *s)
 	return s->in->layout;
 }
 
-static struct launch_in launch_of(const struct step *s)
+struct launch_in step_launch(const struct step *s)
 {
 	return (struct launch_in){.layout = s->in->layout,
 				  .settings = s->in->settings,
@@ -37,56 +38,12 @@ void step_look_program(struct step *s, struct err *why)
 {
 	AUTO(strv_done) struct strv env = STRV_INIT;
 	AUTO(strv_done) struct strv args = STRV_INIT;
-	struct launch_in in = launch_of(s);
+	struct launch_in in = step_launch(s);
 	char program[LAYOUT_PATH];
 
 	s->seen.snap.program_found =
 	    s->has_manifest && s->record && launch_environment(&in, &env, &args, why) == 0 &&
 	    manifest_program(&s->manifest, layout_of(s), &env, program, why) == 0;
-}
-
-/* ---- fresh or resume ---- */
-
-/* The message that wakes it: the head of its queue. */
-static void head_of(const struct step *s, struct queue_item *out)
-{
-	AUTO(strv_done) struct strv files = STRV_INIT;
-	struct err e;
-
-	if (queue_files(layout_of(s), &s->in->id, &files, &e) < 0 || files.n == 0)
-		return;
-	if (queue_read(layout_of(s), &s->in->id, files.v[0], out, &e) < 0)
-		log_warn("apply", "put aside: %s", e.msg);
-}
-
-static enum wake_by wake_by_of(const struct step *s)
-{
-	if (s->in->trigger == TRIG_RUN)
-		return WAKE_BY_RUN;
-	if (s->in->trigger == TRIG_NEW || s->seen.snap.new_eager)
-		return WAKE_BY_NEW;
-	return s->in->trigger == TRIG_ATTACH ? WAKE_BY_ATTACH : WAKE_BY_MESSAGE;
-}
-
-static void mode_of(const struct step *s, const struct queue_item *head, struct wake_mode *out)
-{
-	AUTO(strv_done) struct strv topics = STRV_INIT;
-	const struct death_ring *d = &s->seen.deaths;
-	struct wake_facts f = {.by = wake_by_of(s), .end = END_NEVER, .end_cause = ""};
-	struct err e;
-
-	f.fresh_next = mark_is_set(layout_of(s), &s->in->id, MARK_FRESH_NEXT);
-	f.ephemeral = s->profile.wake_policy == WAKE_EPHEMERAL;
-	f.resume_policy = s->profile.resume_policy;
-	f.telegram = s->profile.telegram || s->record->telegram;
-	wake_last_end(&f, d, mark_is_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED));
-	f.ever_conversation = d->n > 0 || f.end == END_PARKED;
-	f.resumable =
-	    false; /* no runtime that can be driven today keeps conversations that we know by id */
-	f.topic_given = !str_empty(head->topic);
-	if (topics_load(layout_of(s), &s->in->id, &topics, &e) == 0)
-		f.topic_known = f.topic_given && strv_has(&topics, head->topic);
-	wake_decide(&f, out);
 }
 
 /* ---- start ---- */
@@ -156,6 +113,8 @@ static void journal_wake(const struct step *s, const struct session *session)
 	logfmt_raw(&line, "mode", session->mode);
 	logfmt_raw(&line, "cause", session->cause);
 	logfmt_i64(&line, "server_pid", session->server.pid);
+	if (s->no_resume[0])
+		logfmt_str(&line, "reason", s->no_resume);
 	step_line_write(s, &line);
 }
 
@@ -178,6 +137,8 @@ static int make_ready(struct step *s, struct session *session, struct err *e)
 		step_saw_blocked(s, session, e->msg);
 		return 1;
 	}
+	if (s->manifest.has_conversations && converse_ready(l, session, e) < 0)
+		return -1;
 	session->ready = true;
 	if (session_save(l, session, e) < 0)
 		return -1;
@@ -219,24 +180,39 @@ static int give_up(struct step *s, const struct session *session, struct err *e)
 	return -1;
 }
 
+/* A conversation that cannot be resumed ends its program at once. The next looks put that in order
+ * (step_reap_gone), and find nothing to resume: it is woken once more, fresh. Who attaches wanted
+ * the conversation and gets an error. */
+static bool step_down(const struct step *s, const struct session *session, const struct err *e)
+{
+	enum proc_state pane = plat_proc_state(session->pane);
+
+	if (s->in->trigger == TRIG_ATTACH || strcmp(session->mode, "resume") != 0 ||
+	    (pane != PROC_GONE && pane != PROC_ZOMBIE))
+		return false;
+	log_info("apply", "%s: resuming %s failed: %s", s->identity, session->conversation, e->msg);
+	return true;
+}
+
 int step_start(struct step *s, struct err *e)
 {
 	AUTO(queue_item_done) struct queue_item head = {.kind = ITEM_MESSAGE};
-	struct launch_in in = launch_of(s);
+	struct launch_in in = step_launch(s);
+	struct conversation conversation = {.id = ""};
 	struct wake_mode mode;
 	struct session session;
 	struct err none;
+	int64_t reports_from;
 	int rc;
 
-	head_of(s, &head);
-	mode_of(s, &head, &mode);
-	if (!mode.allowed)
-		return err_set(e, ERR_FAILED, 0, "there is no conversation to attach to");
+	if (step_mode(s, &head, &mode, &conversation, e) < 0)
+		return -1;
 	/* An earlier session's, left by somebody who was killed: this one has no task yet. */
 	if (mark_clear(layout_of(s), &s->in->id, MARK_TASK_GIVEN, e) < 0 ||
 	    mark_clear(layout_of(s), &s->in->id, MARK_TASK_DONE, e) < 0)
 		return -1;
 	in.resume = mode.resume;
+	in.conversation = conversation.id;
 	in.cause = mode.cause;
 	/* An unsettled delivery may be proved by what is in it. */
 	if (!s->seen.snap.sending && report_begin(layout_of(s), &s->in->id, e) < 0)
@@ -244,8 +220,10 @@ int step_start(struct step *s, struct err *e)
 	/* With it goes what we start: one peer, one group, where that is ours to make. */
 	if (plat_cgroup_enter(s->identity, &none) < 0)
 		log_debug("apply", "identity=%s %s", s->identity, none.msg);
+	reports_from = report_size(layout_of(s), &s->in->id);
 	if (launch_start(&in, clock_mono_ms() + 15000, &session, e) < 0)
 		return -1;
+	session.reports_from = reports_from;
 	str_cut(session.woke_for, sizeof session.woke_for, head.id);
 	s->out->started = true;
 	/* Armed first: from here on no death goes unrecorded, even if we are killed before the
@@ -253,7 +231,9 @@ int step_start(struct step *s, struct err *e)
 	if (arm(s, &session, e) < 0 || session_save(layout_of(s), &session, e) < 0)
 		return give_up(s, &session, e);
 	rc = make_ready(s, &session, e);
-	return rc < 0 ? give_up(s, &session, e) : rc;
+	if (rc >= 0)
+		return rc;
+	return step_down(s, &session, e) ? 0 : give_up(s, &session, e);
 }
 
 int step_ready(struct step *s, struct err *e)
@@ -261,7 +241,9 @@ int step_ready(struct step *s, struct err *e)
 	struct session session = s->seen.session;
 	int rc = make_ready(s, &session, e);
 
-	return rc < 0 ? give_up(s, &session, e) : rc;
+	if (rc >= 0)
+		return rc;
+	return step_down(s, &session, e) ? 0 : give_up(s, &session, e);
 }
 
 int step_adopt(struct step *s, struct err *e)

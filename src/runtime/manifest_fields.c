@@ -47,12 +47,15 @@ static const char *const envelope_words[] = {
     [ENVELOPE_BARE] = "bare", [ENVELOPE_IAP] = "iap", NULL};
 static const char *const proof_words[] = {
     [PROOF_SUBMITTED] = "submitted", [PROOF_RECORDED] = "recorded", NULL};
+static const char *const hooks_words[] = {
+    [HOOKS_NEVER] = "never", [HOOKS_TRUST] = "trust", [HOOKS_ALWAYS] = "always", NULL};
 static const char *const busy_words[] = {[BUSY_PASTE] = "paste", [BUSY_QUEUE] = "queue", NULL};
 
 /* Enums are stored through an unsigned. */
 _Static_assert(sizeof(enum runtime_kind) == sizeof(unsigned), "enum width");
 _Static_assert(sizeof(enum envelope_kind) == sizeof(unsigned), "enum width");
 _Static_assert(sizeof(enum proof) == sizeof(unsigned), "enum width");
+_Static_assert(sizeof(enum hooks_when) == sizeof(unsigned), "enum width");
 _Static_assert(sizeof(enum busy_policy) == sizeof(unsigned), "enum width");
 _Static_assert(sizeof(enum nature) == sizeof(unsigned), "enum width");
 
@@ -78,9 +81,9 @@ static const struct field fields[] = {
     {"env", T_ENV, AT(manifest, env), NULL},
     {"env_trust", T_ENV, AT(manifest, env_trust), NULL},
     {"env_trust_root", T_ENV, AT(manifest, env_trust_root), NULL},
-    {"files", T_FILES, AT(manifest, files), NULL},
-    {"files_trust", T_FILES, AT(manifest, files_trust), NULL},
-    {"hooks", T_BOOL, AT(manifest, hooks), NULL},
+    {"files", T_FILES, offsetof(struct manifest, files), 0, NULL},
+    {"files_trust", T_FILES, offsetof(struct manifest, files_trust), 0, NULL},
+    {"hooks", T_WORD, AT(manifest, hooks), hooks_words},
     {"envelope", T_WORD, AT(manifest, envelope), envelope_words},
     {"proof", T_WORD, AT(manifest, proof), proof_words},
     {"busy", T_WORD, AT(manifest, busy_policy), busy_words},

@@ -26,6 +26,8 @@ int lock_take(struct lock *l, int dirfd, const char *path, const char *what, int
 	      struct err *e) NODISCARD;
 bool lock_held(const struct lock *l);
 void lock_done(struct lock *l); /* release; a no-op on an unheld lock */
+/* Does somebody hold the lock on path? Takes nothing. For locks of other programs. */
+bool lock_busy(int dirfd, const char *path);
 /* Who holds it: pid (0 when nobody), and what it wrote. Takes nothing. */
 int lock_holder(int dirfd, const char *path, pid_t *out_pid, char *out_what, size_t size,
 		struct err *e) NODISCARD;

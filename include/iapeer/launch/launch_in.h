@@ -14,6 +14,7 @@ struct launch_in {
 	const struct manifest *manifest;
 	struct peer_id id;
 	bool resume;
+	const char *conversation; /* its id, where resume is set */
 	const char *cause;
 };
 

@@ -4,6 +4,9 @@
 #include "iapeer/base/plat.h"
 #include "iapeer/registry/layout.h"
 
+/* Bytes of a conversation's id, with its NUL. */
+#define CONVERSATION_ID 80
+
 struct session {
 	struct peer_id id;
 	char cwd[LAYOUT_PATH];
@@ -15,12 +18,13 @@ struct session {
 	char pane_tty[64];
 	char mode[16]; /* fresh, resume */
 	char cause[64];
-	char conversation[40]; /* the id that we chose for it; "" : the runtime has none, or tells
-				  it later */
-	char woke_for[96];     /* id of the message that woke it; "" : none */
-	int64_t log_start;     /* the pane log was this long before it started */
-	bool ready;            /* the program showed that it takes input */
-	bool hooks;            /* it was started with our hooks: it reports what it takes */
+	char conversation[CONVERSATION_ID]; /* the id that we chose, or that was resumed; "" : the
+					       runtime has none, or tells it later */
+	char woke_for[96];                  /* id of the message that woke it; "" : none */
+	int64_t log_start;                  /* the pane log was this long before it started */
+	int64_t reports_from;               /* and so was <identity>.reports */
+	bool ready;                         /* the program showed that it takes input */
+	bool hooks; /* it was started with our hooks: it reports what it takes */
 };
 
 /* ERR_NOT_FOUND: none. */

@@ -2,6 +2,7 @@
  * failed. */
 #pragma once
 #include "iapeer/delivery/deliver.h"
+#include "iapeer/launch/conversation.h"
 #include "iapeer/lifecycle/observe.h"
 #include "iapeer/lifecycle/policy.h"
 #include "iapeer/lifecycle/request.h"
@@ -16,6 +17,8 @@ struct step {
 	struct profile profile;
 	struct observation seen;
 	bool failed; /* a step has: what has ended is put in order, nothing is started any more */
+	char no_resume[160]; /* why a start was not the resume that it would have been; "" : it was
+			      */
 	/* a turn to be waited for, without the lock */
 	char turn_id[MESSAGE_ID_MAX + 1];
 	int64_t turn_offset, turn_reports_at, turn_until_ms;
@@ -33,6 +36,13 @@ int step_end_leftover(struct step *s, struct err *e) NODISCARD;
 int step_end(struct step *s, struct err *e) NODISCARD;
 int step_park(struct step *s, struct err *e) NODISCARD;
 
+/* Whose program would be started. Borrows from s. */
+struct launch_in step_launch(const struct step *s);
+/* Fresh or resume: *out, and where it is a resume *out_conversation. *head is the message that
+ * wakes it, if one waits. Fails where nothing may be started: an attach without a conversation.
+ * Waits a moment for whoever has the conversation open to end. */
+int step_mode(struct step *s, struct queue_item *head, struct wake_mode *out,
+	      struct conversation *out_conversation, struct err *e) NODISCARD;
 int step_adopt(struct step *s, struct err *e) NODISCARD;
 int step_arm(struct step *s, struct err *e) NODISCARD;
 int step_start(struct step *s, struct err *e) NODISCARD;

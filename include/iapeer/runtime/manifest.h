@@ -17,6 +17,9 @@ enum busy_policy { BUSY_PASTE, BUSY_QUEUE };
 /* The highest rung that this runtime can prove. */
 enum proof { PROOF_SUBMITTED, PROOF_RECORDED };
 
+/* When the program is started with hooks of its own that call us. */
+enum hooks_when { HOOKS_NEVER, HOOKS_TRUST, HOOKS_ALWAYS };
+
 #define MANIFEST_DIALOGS 16
 
 /* A question of the program that we know. It is there when all of `when` are on the screen (white
@@ -49,7 +52,7 @@ struct manifest {
 	struct strv env_trust, env_trust_root; /* the same, only with --trust; and only for uid 0 */
 	struct json *files;       /* object: name -> object, written before a start; NULL: none */
 	struct json *files_trust; /* members that a file has only with --trust; NULL: none */
-	bool hooks;               /* its files or arguments make the program report to us */
+	enum hooks_when hooks;    /* when its files or arguments make the program report to us */
 	enum envelope_kind envelope;
 	enum proof proof;
 	enum busy_policy busy_policy;

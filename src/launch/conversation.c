@@ -1,0 +1,66 @@
+#include "iapeer/launch/conversation.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "iapeer/base/fs.h"
+#include "iapeer/base/json.h"
+#include "iapeer/base/str.h"
+
+#include "iapeer/base/banned.h"
+
+bool conversation_id_valid(const char *id)
+{
+	if (!isalnum((unsigned char)*id) || strlen(id) >= CONVERSATION_ID)
+		return false;
+	for (; *id; id++)
+		if (!isalnum((unsigned char)*id) && *id != '-' && *id != '_')
+			return false;
+	return true;
+}
+
+int conversation_load(const struct layout *l, const struct peer_id *id, struct conversation *out,
+		      struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	auto_json struct json *j = NULL;
+	struct conversation c = {.id = ""};
+	char path[LAYOUT_PATH];
+
+	layout_state(id, "conversation", path);
+	if (fs_read(l->root_fd, path, &b, e) < 0 ||
+	    json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 ||
+	    json_opt_str(j, path, "id", c.id, sizeof c.id, e) < 0 ||
+	    json_req_str(j, path, "workdir", c.workdir, sizeof c.workdir, e) < 0 ||
+	    json_opt_str(j, path, "transcript", c.transcript, sizeof c.transcript, e) < 0 ||
+	    json_opt_i64(j, path, "startedAtMs", 0, INT64_MAX / 2, &c.started_at_ms, e) < 0 ||
+	    json_opt_i64(j, path, "usedAtMs", 0, INT64_MAX / 2, &c.used_at_ms, e) < 0 ||
+	    json_opt_i64(j, path, "reportsFrom", 0, INT64_MAX / 2, &c.reports_from, e) < 0 ||
+	    json_opt_bool(j, path, "failed", &c.failed, e) < 0)
+		return -1;
+	if (c.id[0] && !conversation_id_valid(c.id))
+		return err_set(e, ERR_CORRUPT, 0, "%s: id: not the id of a conversation", path);
+	*out = c;
+	return 0;
+}
+
+int conversation_save(const struct layout *l, const struct peer_id *id,
+		      const struct conversation *c, struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	auto_json struct json *j = json_object();
+	char path[LAYOUT_PATH];
+
+	layout_state(id, "conversation", path);
+	json_set_i64(j, "format", 1);
+	json_set_str_opt(j, "id", c->id);
+	json_set_str(j, "workdir", c->workdir);
+	json_set_str_opt(j, "transcript", c->transcript);
+	json_set_i64(j, "startedAtMs", c->started_at_ms);
+	json_set_i64(j, "usedAtMs", c->used_at_ms);
+	json_set_i64(j, "reportsFrom", c->reports_from);
+	if (c->failed)
+		json_set_bool(j, "failed", true);
+	json_print(j, true, &b);
+	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+}
