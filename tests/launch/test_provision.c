@@ -83,6 +83,35 @@ static void claudes_settings_are_generated_below_its_folder(void **state)
 	assert_true(json_true(json_get(tree, "skipDangerousModePermissionPrompt")));
 }
 
+static void claude_is_told_of_our_server_beside_its_owners_own(void **state)
+{
+	AUTO(fixture_free) struct fixture *f = begin(*state, "claude");
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	AUTO(strv_done) struct strv args = STRV_INIT;
+	auto_json struct json *tree = NULL;
+	struct manifest_vars vars;
+	const struct json *server;
+	struct provision p;
+	char path[LAYOUT_PATH * 2];
+
+	OK(provision_make(&f->in, &p, e));
+	snprintf(path, sizeof path, "%s/mcp.json", p.files);
+	OK(fs_read(AT_FDCWD, path, &b, e));
+	OK(json_parse(buf_cstr(&b), b.len, "mcp.json", &tree, e));
+	server = json_get(json_get(tree, "mcpServers"), "iapeer");
+	assert_string_equal(json_text(json_get(server, "command")),
+			    world_path(*state, "r/" LAYOUT_BINARY));
+	assert_string_equal(json_text(json_get(json_get(server, "env"), "PEER_IDENTITY")),
+			    "claude-bob");
+	/* Else claude only names the tool, and the model has to look for it. */
+	assert_true(json_true(json_get(server, "alwaysLoad")));
+	vars = provision_vars(&f->in, &p, "claude-bob", "id");
+	manifest_args(&f->manifest, &vars, &args);
+	assert_true(strv_has(&args, "--mcp-config"));
+	assert_true(strv_has(&args, path));
+	assert_false(strv_has(&args, "--strict-mcp-config"));
+}
+
 static void what_says_the_same_is_not_written_again(void **state)
 {
 	AUTO(fixture_free) struct fixture *f = begin(*state, "claude");
@@ -148,6 +177,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(claudes_settings_are_generated_below_its_folder,
+					    world_setup, world_teardown),
+	    cmocka_unit_test_setup_teardown(claude_is_told_of_our_server_beside_its_owners_own,
 					    world_setup, world_teardown),
 	    cmocka_unit_test_setup_teardown(what_says_the_same_is_not_written_again, world_setup,
 					    world_teardown),

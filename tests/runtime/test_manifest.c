@@ -8,7 +8,10 @@
 #include <cmocka.h>
 #include <fcntl.h>
 
+#include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
+#include "iapeer/base/mem.h"
+#include "iapeer/base/proc.h"
 #include "iapeer/base/str.h"
 #include "iapeer/registry/environment.h"
 #include "iapeer/runtime/builtin.h"
@@ -238,6 +241,82 @@ static void a_generated_file_is_json_whatever_the_paths_are(void **state)
 	vars.trust = true;
 	manifest_file(&f->m, 0, &vars, &name, &trusting);
 	assert_non_null(strstr(buf_cstr(&trusting), "\"yes\": true"));
+}
+
+/* The text in quotes behind `key`, as the program will read it: TOML and JSON agree on it. Owned.
+ */
+static char *quoted_after(const char *text, const char *key)
+{
+	struct json *auto_json tree = NULL;
+	struct buf AUTO(buf_done) array = BUF_INIT(CAP_STATE);
+	struct err e = ERR_INIT;
+	const char *from = strstr(text, key), *end;
+
+	if (!from)
+		return NULL;
+	from += strlen(key);
+	for (end = from + 1; *end && *end != '"'; end++)
+		end += *end == '\\' && end[1];
+	buf_fmt(&array, "[%.*s]", (int)(end + 1 - from), from);
+	if (json_parse(buf_cstr(&array), array.len, key, &tree, &e) < 0)
+		fail_msg("%s: %s", e.msg, buf_cstr(&array));
+	return xstrdup(json_text(json_at(tree, 0)));
+}
+
+/* The command, run by a shell: what our program is called with. */
+static void calls_us(struct fixture *f, const char *command, const char *want)
+{
+	struct proc_result AUTO(proc_result_done) r = PROC_RESULT_INIT;
+	struct strv AUTO(strv_done) argv = STRV_INIT;
+
+	strv_add(&argv, "sh");
+	strv_add(&argv, "-c");
+	strv_add(&argv, command);
+	struct proc_opts opts = {
+	    .file = "/bin/sh", .argv = strv_argv(&argv), .deadline_ms = clock_mono_ms() + 10000};
+	if (proc_run(&opts, &r, &f->e) < 0)
+		fail_msg("%s", f->e.msg);
+	assert_int_equal(r.status, 0);
+	assert_string_equal(buf_cstr(&r.out), want);
+}
+
+static void the_hooks_of_the_built_in_agents_reach_us_from_any_folder(void **state)
+{
+	struct fixture *f = *state;
+	struct strv AUTO(strv_done) args = STRV_INIT;
+	struct buf AUTO(buf_done) file = BUF_INIT(CAP_STATE);
+	char folder[LAYOUT_PATH + 32], exe[LAYOUT_PATH + 64];
+	struct manifest_vars vars = {.exe = exe, .trust = true, .workdir = "/a\"b\\"};
+	const char *name = NULL;
+	int codex = 0;
+
+	snprintf(folder, sizeof folder, "%s/a b'\"$(touch x)", f->l.root);
+	snprintf(exe, sizeof exe, "%s/iapeer", folder);
+	write_file(f, "a b'\"$(touch x)/iapeer", "#!/bin/sh\necho \"$@\"\nexit 2\n", 0700);
+	load(f, "claude");
+	vars.peer = "claude-bob";
+	manifest_file(&f->m, 0, &vars, &name, &file);
+	for (const char *s = strstr(buf_cstr(&file), "\"command\": \""); s;
+	     s = strstr(s + 1, "\"command\": \"")) {
+		char *auto_free command = quoted_after(s, "\"command\": ");
+
+		calls_us(f, command, "event claude --identity claude-bob\n");
+	}
+	load(f, "codex");
+	vars.peer = "codex-bob";
+	manifest_args(&f->m, &vars, &args);
+	for (size_t i = 0; i < args.n; i++) {
+		char *auto_free command =
+		    quoted_after(args.v[i], "hooks=[{type=\"command\",command=");
+
+		if (!command)
+			continue;
+		calls_us(f, command, "event codex --identity codex-bob\n");
+		codex++;
+	}
+	assert_int_equal(codex, 6);
+	assert_true(strv_has(&args, "projects={\"/a\\\"b\\\\\"={trust_level=\"trusted\"}}"));
+	assert_false(fs_exists(f->l.root_fd, "x"));
 }
 
 static void bare_text_takes_nothing_from_an_agent_unless_asked(void **state)
@@ -487,6 +566,7 @@ int main(void)
 	    WITH_ROOT(arguments_name_the_conversation_the_folder_and_the_peer),
 	    cmocka_unit_test(a_value_stays_one_value_however_it_is_quoted),
 	    WITH_ROOT(a_generated_file_is_json_whatever_the_paths_are),
+	    WITH_ROOT(the_hooks_of_the_built_in_agents_reach_us_from_any_folder),
 	    WITH_ROOT(bare_text_takes_nothing_from_an_agent_unless_asked),
 	    WITH_ROOT(a_users_file_replaces_member_by_member),
 	    WITH_ROOT(a_runtime_of_the_users_own_needs_little),
