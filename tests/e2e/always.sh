@@ -15,12 +15,11 @@ last_ms() { date -d "$(field ts "$(grep -e "$1" "$log" | tail -n 1)")" +%s%3N; }
 must iapeer create up --runtime shell
 check_exit "set" 0 iapeer set up wake_policy=always
 check_soon "is there without a message" 10 up
-check_has "the rule says why" "$(cat "$log")" 'action=kept-up rule="an always-on peer is kept up"'
+check_soon "the rule says why" 5 grep -q 'action=kept-up rule="an always-on peer is kept up"' "$log"
 check_eq "its first wake" first-wake "$(field cause "$(grep ev=wake "$log")")"
 
 # ---- it comes back, later each time
 kill -KILL "$(pane_of shell-up)"
-check_soon "killed, it comes back" 10 woken shell 0
 check_soon "it is there again" 10 woken up 2
 check_soon "and takes input" 10 up
 check_has "as who was killed from outside" "$(grep ev=wake "$log" | tail -n 1)" "cause=resume-after-sigkill"
