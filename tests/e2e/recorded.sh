@@ -5,7 +5,7 @@
 e2e_begin
 need_fake
 
-fake_runtime hooked 's/"proof": "submitted"/"proof": "recorded", "hooks": true/'
+fake_runtime hooked 's/"proof": "submitted"/"proof": "recorded", "hooks": "always"/'
 export FAKE_RUNTIME=hooked
 HOOK="--hook $IAPEER_ROOT/bin/iapeer"
 
