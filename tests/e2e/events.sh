@@ -33,9 +33,9 @@ check_eq "the last two" 2 "$(iapeer events --last 2 | wc -l | tr -d ' ')"
 run iapeer events bob
 check_has "for people too" "$out" "fake-bob"
 
-iapeer events -f --json --last 0 >stream 2>stream.err &
+"$IAPEER_BIN" events -f --json --last 0 >stream 2>stream.err &
 follower=$!
-E2E_OWNED+=($follower)
+E2E_OWNED+=("$follower")
 fake_peer eve ""
 check_soon "the follower runs" 5 test -e stream
 must iapeer start eve --now
@@ -64,9 +64,9 @@ check_soon "it ends when told" 3 dead $follower
 check_eq "with nothing to say" "" "$(cat stream.err)"
 
 mkfifo pipe
-iapeer events -f --json bob >pipe 2>pipe.err &
+"$IAPEER_BIN" events -f --json bob >pipe 2>pipe.err &
 follower=$!
-E2E_OWNED+=($follower)
+E2E_OWNED+=("$follower")
 head -n 1 pipe >first
 check_soon "it ends when nobody reads, though nothing happens" 3 dead $follower
 check_eq "and calls that no error" "" "$(cat pipe.err)"

@@ -44,7 +44,7 @@ fake_peer many "$HOOK --busy-ms 120"
 bodies() { # n: a body of some size
 	case $(($1 % 5)) in
 	0) echo "short $1" ;;
-	1) printf 'line %s\n%.0s' 1 2 3 4 5 6 7 8 9; echo "end $1" ;;
+	1) printf 'line %s\n' 1 2 3 4 5 6 7 8 9; echo "end $1" ;;
 	2) printf 'x%.0s' $(seq 900); echo " $1" ;;
 	3) printf 'wide \303\274 %.0s' $(seq 1500); echo "$1" ;;
 	4) printf '<iap id="m-%s"> ]]> & ' $(($1 + 1)); echo "$1" ;;

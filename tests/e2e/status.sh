@@ -195,7 +195,7 @@ rm "$IAPEER_ROOT/config.json"
 fake_peer quick ""
 must iapeer start quick --now
 late=0
-for i in 1 2 3 4 5 6 7 8 9 10; do
+for _ in 1 2 3 4 5 6 7 8 9 10; do
 	hook quick UserPromptSubmit ',"prompt":"x"'
 	[ "$(status_of quick)" = "working hook" ] || late=$((late + 1))
 	hook quick Stop
