@@ -108,7 +108,8 @@ int fs_read(int dirfd, const char *path, struct buf *b, struct err *e)
 
 	if (open_file(dirfd, path, &fd, &size, e) < 0)
 		return -1;
-	return read_some(fd, path, SIZE_MAX, b, e);
+	/* What it held when it was opened; files of the kernel do not say how much that is. */
+	return read_some(fd, path, size > 0 ? (size_t)size : SIZE_MAX, b, e);
 }
 
 int fs_read_at(int dirfd, const char *path, int64_t offset, size_t max, struct buf *b,

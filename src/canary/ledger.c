@@ -111,21 +111,24 @@ static void list_add(struct strv *out, const char *name, const char *suffix)
 		return;
 	memcpy(identity, name, n - m);
 	identity[n - m] = '\0';
-	if (!strv_has(out, identity))
-		strv_add(out, identity);
+	strv_add(out, identity);
 }
 
 int canary_list(const struct layout *l, struct strv *out, struct err *e)
 {
 	AUTO(strv_done) struct strv names = STRV_INIT;
+	AUTO(strv_done) struct strv all = STRV_INIT;
 
 	if (fs_list(l->root_fd, LAYOUT_LIFECYCLE, &names, e) < 0)
 		return -1;
 	for (size_t i = 0; i < names.n; i++) {
-		list_add(out, names.v[i], ".canary");
-		list_add(out, names.v[i], ".ending");
+		list_add(&all, names.v[i], ".canary");
+		list_add(&all, names.v[i], ".ending");
 	}
-	strv_sort(out); /* "a-b.canary" stands before "a.canary" in the folder */
+	strv_sort(&all); /* "a-b.canary" stands before "a.canary" in the folder */
+	for (size_t i = 0; i < all.n; i++)
+		if (i == 0 || strcmp(all.v[i], all.v[i - 1]) != 0)
+			strv_add(out, all.v[i]);
 	return 0;
 }
 

@@ -15,76 +15,24 @@
 
 #include "iapeer/base/banned.h"
 
-int fleet_scan(const struct layout *l, struct fleet *out, struct err *e)
-{
-	*out = (struct fleet){.state = STRV_INIT, .socks = STRV_INIT};
-	if (fs_list(l->root_fd, LAYOUT_LIFECYCLE, &out->state, e) < 0 ||
-	    fs_list(AT_FDCWD, l->socks, &out->socks, e) < 0) {
-		fleet_done(out);
-		return -1;
-	}
-	return 0;
-}
-
-void fleet_done(struct fleet *f)
-{
-	strv_done(&f->state);
-	strv_done(&f->socks);
-	for (size_t i = 0; i < f->n_manifests; i++)
-		manifest_done(&f->manifests[i]);
-	free(f->manifests);
-	f->manifests = NULL;
-	f->n_manifests = 0;
-}
-
-/* Is there a name that begins with prefix? The list is sorted. */
-static bool any_begins(const struct strv *names, const char *prefix)
-{
-	size_t low = 0, high = names->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (strcmp(names->v[mid], prefix) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < names->n && str_starts(names->v[low], prefix);
-}
-
-static bool nothing_there(const struct layout *l, const struct fleet *f, const struct peer_id *id)
-{
-	char identity[PEER_IDENTITY_MAX + 1], prefix[PEER_IDENTITY_MAX + 2], socket[LAYOUT_PATH];
-	struct err e = ERR_INIT;
-	const char *name;
-
-	peer_identity(id, identity);
-	snprintf(prefix, sizeof prefix, "%s.", identity);
-	if (any_begins(&f->state, prefix) || layout_socket(l, id, socket, &e) < 0)
-		return false;
-	name = strrchr(socket, '/');
-	return !any_begins(&f->socks, name ? name + 1 : socket);
-}
-
 int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r,
 	     const struct peer_id *id, struct sight *out, struct err *e)
 {
 	struct observe_in in = {
-	    .layout = &c->layout, .settings = &c->settings, .record = r, .id = *id};
+	    .layout = &c->layout, .settings = &c->settings, .record = r, .id = *id, .fleet = f};
 
 	out->id =
 	    *id; /* not the whole of it: an observation is large, and there may be thousands */
 	out->shown = SHOWN_ASLEEP;
 	out->queued = 0;
 	out->looked = out->does = false;
-	if (f && nothing_there(&c->layout, f, id))
+	if (f && fleet_nothing(&c->layout, f, id))
 		return 0;
 	if (observe(&in, &out->o, e) < 0)
 		return -1;
 	out->looked = true;
 	out->shown = observe_shown(&out->o);
-	out->queued = queue_depth(&c->layout, id);
+	out->queued = out->o.queued;
 	return 0;
 }
 

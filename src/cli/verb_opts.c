@@ -118,7 +118,7 @@ const struct opt supervise_opts[] = {
 const struct opt apply_opts[] = {
     {.name = "trigger", .value = "<word>", .help = "why"},
     {.name = "build", .value = "<id>", .help = "the keeper's build"},
-    {.name = "activity", .value = "<ms>", .help = "the newest sign of life it saw"},
+    {.name = "activity", .value = "<stamp>", .help = "the signs of life it saw"},
     {.name = NULL},
 };
 const struct opt panelog_opts[] = {

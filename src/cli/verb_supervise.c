@@ -108,7 +108,7 @@ int verb_apply(struct ctx *c, const struct parsed *p, struct err *e)
 				&(struct worker_args){.identity = p->args[0],
 						      .trigger = trigger,
 						      .build = build,
-						      .activity_utc_ms = activity},
+						      .activity_stamp = activity},
 				e);
 }
 

@@ -134,8 +134,11 @@ static int user_conf(const struct layout *l, char out[static LAYOUT_PATH], bool 
 static int fill_session(const struct launch_in *in, const struct tmux *t,
 			const struct tmux_started *s, struct session *out, struct err *e)
 {
-	*out = (struct session){
-	    .id = in->id, .server = s->server, .pane = s->pane, .woke_at_ms = clock_utc_ms()};
+	*out = (struct session){.id = in->id,
+				.server = s->server,
+				.pane = s->pane,
+				.woke_at_ms = clock_utc_ms(),
+				.woke_mono_ms = clock_mono_ms()};
 	if (plat_boot_id(out->boot_id, e) < 0)
 		return -1;
 	str_cut(out->cwd, sizeof out->cwd, launch_workdir(in));

@@ -54,6 +54,7 @@ int session_load(const struct layout *l, const struct peer_id *id, struct sessio
 	if (json_opt_str(j, path, "cwd", s.cwd, sizeof s.cwd, e) < 0 ||
 	    json_opt_i64(j, path, "wokeAtMs", 0, INT64_MAX / 2, &s.woke_at_ms, e) < 0 ||
 	    json_opt_str(j, path, "wokeAt", woke, sizeof woke, e) < 0 ||
+	    json_opt_i64(j, path, "wokeMonoMs", 0, INT64_MAX / 2, &s.woke_mono_ms, e) < 0 ||
 	    read_ref(j, path, "server", &s.server, e) < 0 ||
 	    read_ref(j, path, "pane", &s.pane, e) < 0 ||
 	    json_req_str(j, path, "bootId", s.boot_id, sizeof s.boot_id, e) < 0 ||
@@ -87,6 +88,8 @@ int session_save(const struct layout *l, const struct session *s, struct err *e)
 	json_set_str(j, "cwd", s->cwd);
 	json_set_time(j, "wokeAt", s->woke_at_ms);
 	json_set_i64(j, "wokeAtMs", s->woke_at_ms);
+	if (s->woke_mono_ms)
+		json_set_i64(j, "wokeMonoMs", s->woke_mono_ms);
 	write_ref(j, "server", s->server);
 	write_ref(j, "pane", s->pane);
 	json_set_str(j, "bootId", s->boot_id);
@@ -113,9 +116,9 @@ int session_drop(const struct layout *l, const struct peer_id *id, struct err *e
 	return fs_unlink(l->root_fd, path, e);
 }
 
-enum liveness session_liveness(const struct session *s)
+enum liveness session_server_liveness(const struct session *s)
 {
-	enum proc_state server, pane;
+	enum proc_state server;
 	char boot[64];
 	struct err e;
 
@@ -128,6 +131,16 @@ enum liveness session_liveness(const struct session *s)
 		return LIVE_NO;
 	if (server == PROC_STOPPED || server == PROC_UNKNOWN)
 		return LIVE_UNKNOWN;
+	return LIVE_YES;
+}
+
+enum liveness session_liveness(const struct session *s)
+{
+	enum liveness server = session_server_liveness(s);
+	enum proc_state pane;
+
+	if (server != LIVE_YES)
+		return server;
 	pane = plat_proc_state(s->pane);
 	return pane == PROC_GONE || pane == PROC_ZOMBIE ? LIVE_PANE_DEAD : LIVE_YES;
 }

@@ -148,13 +148,12 @@ static void look_further(struct step *s)
 	struct err why;
 
 	s->seen.snap.foreign = service_guard(s->in->id.name, NULL, &why) < 0;
-	if (s->in->trigger == TRIG_TICK && s->in->activity_utc_ms &&
+	if (s->in->trigger == TRIG_TICK && s->in->activity_stamp &&
 	    s->seen.snap.session == SESSION_LIVE) {
 		/* The keeper has counted, in awake time; here it is only seen that nothing has
 		 * happened since. */
 		activity_look(s->in->layout, &s->seen.session, s->manifest.kind, &a);
-		s->seen.snap.idle =
-		    a.newest_utc_ms == s->in->activity_utc_ms && !a.attached && !a.in_turn;
+		s->seen.snap.idle = a.stamp == s->in->activity_stamp && !a.attached && !a.in_turn;
 	}
 	if (s->seen.snap.session == SESSION_ABSENT && wakes && s->seen.snap.declared &&
 	    (s->seen.snap.queued || s->seen.snap.new_eager || s->in->trigger == TRIG_ATTACH))

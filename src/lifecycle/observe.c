@@ -11,14 +11,30 @@
 
 #include "iapeer/base/banned.h"
 
-static enum session_state recorded(const struct session *s)
+static bool there(const struct observe_in *in, const char *what)
+{
+	char path[LAYOUT_PATH];
+
+	if (in->fleet)
+		return fleet_has(in->fleet, &in->id, what);
+	layout_state(&in->id, what, path);
+	return fs_exists(in->layout->root_fd, path);
+}
+
+/* Where nobody has listed them, the attempt to read it tells. */
+static bool may_be(const struct observe_in *in, const char *what)
+{
+	return !in->fleet || fleet_has(in->fleet, &in->id, what);
+}
+
+static enum session_state recorded(const struct session *s, bool program_watched)
 {
 	static const enum session_state states[] = {[LIVE_NO] = SESSION_GONE,
 						    [LIVE_YES] = SESSION_LIVE,
 						    [LIVE_PANE_DEAD] = SESSION_PANE_DEAD,
 						    [LIVE_UNKNOWN] = SESSION_UNKNOWN};
 
-	return states[session_liveness(s)];
+	return states[program_watched ? session_server_liveness(s) : session_liveness(s)];
 }
 
 /* No record, but does a server answer on our socket? Its socket file is looked at first: a sleeping
@@ -41,9 +57,13 @@ static int unrecorded(const struct observe_in *in, struct observation *out, stru
 
 static int look_session(const struct observe_in *in, struct observation *out, struct err *e)
 {
-	if (session_load(in->layout, &in->id, &out->session, e) == 0) {
+	if (!may_be(in, "session"))
+		return unrecorded(in, out, e);
+	if (in->session)
+		out->session = *in->session;
+	if (in->session || session_load(in->layout, &in->id, &out->session, e) == 0) {
 		out->has_session = true;
-		out->snap.session = recorded(&out->session);
+		out->snap.session = recorded(&out->session, in->session && in->program_watched);
 		out->snap.ready = out->session.ready;
 		return 0;
 	}
@@ -66,17 +86,43 @@ static void look_lost(const struct observe_in *in, struct observation *out)
 	out->snap.session = state == PROC_STOPPED ? SESSION_UNKNOWN : SESSION_LEFTOVER;
 }
 
-static int look_canary(const struct observe_in *in, struct observation *out, struct err *e)
+static int load_canary(const struct observe_in *in, struct observation *out, struct err *e)
 {
 	char identity[PEER_IDENTITY_MAX + 1];
+
+	if (in->fleet && !fleet_has(in->fleet, &in->id, "ending")) {
+		if (!fleet_has(in->fleet, &in->id, "canary"))
+			return 0;
+		if (in->armed) {
+			out->canary_state = CANARY_ARMED;
+			out->canary = *in->armed;
+			return 0;
+		}
+	}
+	peer_identity(&in->id, identity);
+	return canary_load(in->layout, identity, &out->canary_state, &out->canary, e);
+}
+
+/* The same server was looked at a moment ago, most likely. */
+static bool canary_is_dead(const struct observation *out)
+{
+	const struct session *s = &out->session;
+
+	if (out->has_session && s->server.pid == out->canary.server.pid &&
+	    s->server.birth == out->canary.server.birth && out->snap.session == SESSION_LIVE)
+		return false;
+	return canary_server_gone(&out->canary);
+}
+
+static int look_canary(const struct observe_in *in, struct observation *out, struct err *e)
+{
 	bool dead;
 
-	peer_identity(&in->id, identity);
-	if (canary_load(in->layout, identity, &out->canary_state, &out->canary, e) < 0)
+	if (load_canary(in, out, e) < 0)
 		return -1;
 	if (out->canary_state == CANARY_NONE)
 		return 0;
-	dead = canary_server_gone(&out->canary);
+	dead = canary_is_dead(out);
 	if (out->canary_state == CANARY_ARMED) {
 		out->snap.canary = dead ? MARK_DEAD : MARK_ARMED;
 		if (!dead)
@@ -93,24 +139,21 @@ static int look_canary(const struct observe_in *in, struct observation *out, str
 
 int observe(const struct observe_in *in, struct observation *out, struct err *e)
 {
-	const struct layout *l = in->layout;
-	char path[LAYOUT_PATH];
-
 	*out = (struct observation){.snap = {.program_found = true}};
 	/* Order matters: whatever is gone now was gone before the canary's record is read
 	 * (ledger.h). */
 	if (look_session(in, out, e) < 0 || look_canary(in, out, e) < 0 ||
-	    deaths_load(l, &in->id, &out->deaths, e) < 0)
+	    (may_be(in, "deaths") && deaths_load(in->layout, &in->id, &out->deaths, e) < 0))
 		return -1;
+	out->queued = may_be(in, "queue") ? queue_depth(in->layout, &in->id) : 0;
 	out->snap.declared = in->record && record_has_runtime(in->record, in->id.runtime);
-	out->snap.stopped = mark_is_set(l, &in->id, MARK_STOPPED);
-	out->snap.new_eager = mark_is_set(l, &in->id, MARK_NEW_EAGER);
-	layout_state(&in->id, "sending", path);
-	out->snap.sending = fs_exists(l->root_fd, path);
-	out->snap.queued = queue_depth(l, &in->id) > 0;
-	if (out->snap.session == SESSION_LIVE && mark_is_set(l, &in->id, MARK_TASK_DONE))
+	out->snap.stopped = there(in, MARK_STOPPED);
+	out->snap.new_eager = there(in, MARK_NEW_EAGER);
+	out->snap.sending = there(in, "sending");
+	out->snap.queued = out->queued > 0;
+	if (out->snap.session == SESSION_LIVE && there(in, MARK_TASK_DONE))
 		out->snap.duty = DUTY_DONE;
-	else if (out->snap.session == SESSION_LIVE && mark_is_set(l, &in->id, MARK_TASK_GIVEN))
+	else if (out->snap.session == SESSION_LIVE && there(in, MARK_TASK_GIVEN))
 		out->snap.duty = DUTY_TASK;
 	out->snap.canary_wanted = in->settings->canary;
 	out->snap.crash_loop =

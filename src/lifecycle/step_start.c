@@ -249,8 +249,11 @@ int step_ready(struct step *s, struct err *e)
 int step_adopt(struct step *s, struct err *e)
 {
 	struct tmux_started facts = {.pane_id = ""};
-	struct session session = {
-	    .id = s->in->id, .woke_at_ms = clock_utc_ms(), .mode = "fresh", .cause = "adopted"};
+	struct session session = {.id = s->in->id,
+				  .woke_at_ms = clock_utc_ms(),
+				  .woke_mono_ms = clock_mono_ms(),
+				  .mode = "fresh",
+				  .cause = "adopted"};
 	struct tmux t = {.pane = ""};
 	struct err none;
 

@@ -56,13 +56,13 @@ void keeper_due(struct watched *w, int64_t at_mono_ms)
 
 void keeper_due_policy(struct watched *w, const struct peer_id *id)
 {
-	AUTO(registry_done) struct registry r = {.n = 0};
-	const struct peer_record *record;
 	struct err e;
+	const struct registry *r = keeper_registry(w->k, &e);
+	const struct peer_record *record;
 
-	if (registry_load(w->k->layout, &r, &e) < 0)
+	if (!r)
 		return; /* said where it is needed */
-	record = registry_find(&r, id->name);
+	record = registry_find(r, id->name);
 	w->policy = record ? keeper_policy(w->k, record) : WAKE_ON_DEMAND;
 	if (w->policy == WAKE_EPHEMERAL)
 		keeper_due(w, clock_mono_ms());

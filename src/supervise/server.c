@@ -247,6 +247,7 @@ static void obey(struct conn *c, const char *line, size_t len)
 		refuse(c, ERR_USAGE, e.msg);
 		return;
 	}
+	c->asked = c->asked || strcmp(op, "hello") != 0;
 	if (strcmp(op, "hello") == 0)
 		rc = op_hello(c);
 	else if (strcmp(op, "deliver") == 0)
@@ -288,7 +289,8 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 	if (n < 0 || c->in.failed) {
 		/* Perhaps he was killed between his writing to disk and his asking: look for what
 		 * he left, a little later. */
-		uv_timer_start(&c->k->rescan_timer, c->k->rescan_timer.timer_cb, 200, 0);
+		if (!c->asked)
+			uv_timer_start(&c->k->rescan_timer, c->k->rescan_timer.timer_cb, 200, 0);
 		hang_up(c);
 		return;
 	}

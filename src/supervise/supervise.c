@@ -19,6 +19,7 @@
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/queue.h"
+#include "iapeer/lifecycle/fleet.h"
 #include "iapeer/lifecycle/move.h"
 #include "iapeer/lifecycle/observe.h"
 #include "iapeer/lifecycle/remove.h"
@@ -30,6 +31,7 @@
 #include "iapeer/base/banned.h"
 
 #define LINGER_MS    2000
+#define GRAIN_MS     2000 /* of a file system's clock, at most */
 #define WORKERS_MAX  16
 #define LEAVE_MS     500 /* for workers to finish; who waits for an answer asks the next keeper */
 #define ANSWER_MS    20  /* for the last answer to be written */
@@ -46,10 +48,11 @@ static bool rests(const struct decision *d, const struct observation *o)
 
 /* One peer, by files only. A look that finds work asks for a worker, who looks again under the
  * lock. */
-static void look(struct keeper *k, const struct registry *r, const struct peer_id *id,
-		 int64_t not_before_ms)
+static void look(struct keeper *k, const struct registry *r, const struct fleet *f,
+		 const struct peer_id *id, int64_t not_before_ms)
 {
-	struct observe_in in = {.layout = k->layout, .settings = &k->settings, .id = *id};
+	struct observe_in in = {
+	    .layout = k->layout, .settings = &k->settings, .id = *id, .fleet = f};
 	struct observation *o;
 	char identity[PEER_IDENTITY_MAX + 1];
 	struct decision d;
@@ -66,12 +69,15 @@ static void look(struct keeper *k, const struct registry *r, const struct peer_i
 		free(o);
 		return;
 	}
-	o->snap.foreign = service_guard(id->name, NULL, &e) < 0;
 	keeper_due_unknown(k, identity, o->snap.session == SESSION_UNKNOWN);
 	work = o->snap.queued || o->snap.sending;
 	if (o->snap.session == SESSION_ABSENT)
 		observe_duty(&in, keeper_policy(k, in.record), o);
 	d = decide(work ? TRIG_MESSAGE : TRIG_LOOK, &o->snap);
+	if (d.action > ACT_REFUSE_UNKNOWN || rests(&d, o)) { /* only then does it matter */
+		o->snap.foreign = service_guard(id->name, NULL, &e) < 0;
+		d = decide(work ? TRIG_MESSAGE : TRIG_LOOK, &o->snap);
+	}
 	/* A head that waits is tried again by its own clock (events.c). */
 	if (d.action > ACT_REFUSE_UNKNOWN &&
 	    !(d.action >= ACT_SETTLE && keeper_waiting(k, identity)))
@@ -83,36 +89,69 @@ static void look(struct keeper *k, const struct registry *r, const struct peer_i
 	free(o);
 }
 
+/* It is only ever replaced whole, so another file is another inode; one that somebody edited in
+ * place has another time. */
+static bool same_file(const struct fs_info *a, const struct fs_info *b)
+{
+	return a->exists && b->exists && a->inode == b->inode && a->size == b->size &&
+	       a->mtime_ms == b->mtime_ms;
+}
+
+const struct registry *keeper_registry(struct keeper *k, struct err *e)
+{
+	struct registry now;
+	struct fs_info file;
+
+	if (fs_stat(k->layout->root_fd, LAYOUT_REGISTRY, &file, e) < 0)
+		return NULL;
+	if (same_file(&file, &k->registry_file))
+		return &k->registry;
+	if (registry_load(k->layout, &now, e) < 0)
+		return NULL;
+	registry_done(&k->registry);
+	k->registry = now;
+	/* One that was written a moment ago may be written again within its clock's grain. */
+	if (clock_utc_ms() - file.mtime_ms < GRAIN_MS)
+		file.exists = false;
+	k->registry_file = file;
+	return &k->registry;
+}
+
 void keeper_look(struct keeper *k, const char *identity, int64_t not_before_ms)
 {
-	AUTO(registry_done) struct registry r = {.n = 0};
+	const struct registry *r;
 	struct peer_id id;
 	struct err e;
 
 	if (k->leaving || peer_parse(identity, &id, &e) < 0)
 		return;
-	if (registry_load(k->layout, &r, &e) < 0)
-		log_warn("supervise", "%s", e.msg);
+	r = keeper_registry(k, &e);
+	if (r)
+		look(k, r, NULL, &id, not_before_ms);
 	else
-		look(k, &r, &id, not_before_ms);
+		log_warn("supervise", "%s", e.msg);
 }
 
 static void look_all(struct keeper *k)
 {
-	AUTO(registry_done) struct registry r = {.n = 0};
+	AUTO(fleet_done) struct fleet f = {.state = STRV_INIT};
+	const struct registry *r;
 	struct peer_id id;
 	struct err e;
 
 	if (k->leaving)
 		return;
-	if (registry_load(k->layout, &r, &e) < 0) {
+	r = keeper_registry(k, &e);
+	if (!r || fleet_scan(k->layout, &f, &e) < 0) {
 		log_warn("supervise", "%s", e.msg);
 		return;
 	}
-	for (size_t i = 0; i < r.n; i++)
-		for (size_t j = 0; j < r.peers[i].runtimes.n; j++)
-			if (peer_make(r.peers[i].runtimes.v[j], r.peers[i].name, &id, &e) == 0)
-				look(k, &r, &id, 0);
+	for (size_t i = 0; i < r->n; i++)
+		for (size_t j = 0; j < r->peers[i].runtimes.n; j++)
+			if (peer_make(r->peers[i].runtimes.v[j], r->peers[i].name, &id, &e) == 0 &&
+			    (!fleet_nothing(k->layout, &f, &id) ||
+			     keeper_policy(k, &r->peers[i]) == WAKE_ALWAYS))
+				look(k, r, &f, &id, 0);
 }
 
 /* Everything that is to be done stands on disk: start, restart and recovery are this one path. */
@@ -291,6 +330,7 @@ static int run(struct keeper *k, const struct supervise_opts *o, struct err *e)
 		log_warn("supervise", "%s: causes of death will be inferred more often", e->msg);
 	if (init_handles(k, e) < 0 || keeper_watch_files(k, e) < 0 || keeper_listen(k, e) < 0)
 		return -1;
+	k->tick_drift_ms = clock_utc_ms() - clock_mono_ms();
 	k->work.run_max = WORKERS_MAX;
 	k->work.boot_max = k->settings.boot_parallel;
 	log_info("supervise", "keeper pid=%ld build=%s %s", (long)getpid(), build_id,
@@ -315,6 +355,7 @@ static void keeper_free(struct keeper **p)
 	policies_done(&(*p)->policies);
 	keeper_absent_done(*p);
 	strv_done(&(*p)->on_attention);
+	registry_done(&(*p)->registry);
 	while ((*p)->waiting) {
 		struct waiting *w = (*p)->waiting;
 

@@ -1,12 +1,17 @@
 /* The tick (SPEC 8): time is the only thing that no descriptor reports. Everything else is noticed
- * when it happens, so a steady tick compares two numbers a peer and starts nothing. */
+ * when it happens, and looked at here once more, cheaply: two folders are listed, the records are
+ * those read when they were written, and of each server /proc says whether it goes on. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "iapeer/base/clock.h"
+#include "iapeer/base/journal.h"
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
 #include "iapeer/lifecycle/activity.h"
+#include "iapeer/lifecycle/fleet.h"
 #include "iapeer/lifecycle/marks.h"
 #include "iapeer/lifecycle/observe.h"
 #include "iapeer/registry/service.h"
@@ -20,37 +25,64 @@
 	5000 /* wall clock and awake time part by more than this: a suspend, or somebody set the   \
 		clock */
 
-/* Wall-clock stamps of files become awake time. A stamp that has not changed keeps its place,
- * however the clock was set; one that has is newer than our last look, whatever it says. */
-static void look_at_activity(struct watched *w, const struct session *s, enum runtime_kind kind,
-			     int64_t now)
+/* Wall clock against awake time: it changes by a suspend, and when somebody sets the clock. */
+static bool moved(int64_t drift, int64_t since)
 {
-	int64_t age, most = w->looked_mono_ms ? now - w->looked_mono_ms : INT64_MAX;
+	int64_t by = drift - since;
+
+	return by >= JUMP_MS || by <= -JUMP_MS;
+}
+
+/* What activity_look() and observe() want of a session, out of what is known of it. */
+static bool session_of(const struct watched *w, const struct peer_id *id, struct session *out)
+{
+	if (!w->session.known)
+		return false;
+	*out = (struct session){.id = *id,
+				.server = w->canary.server,
+				.pane = w->session.pane,
+				.woke_at_ms = w->session.woke_at_ms,
+				.ready = w->session.ready,
+				.hooks = w->session.hooks};
+	str_cut(out->boot_id, sizeof out->boot_id, w->canary.boot_id);
+	str_cut(out->socket, sizeof out->socket, w->canary.socket);
+	return true;
+}
+
+/* Wall-clock stamps of files become awake time, here and nowhere else. Stamps that have not changed
+ * keep their place, however the clock was set. What has changed did so after our last look: its
+ * age by the wall clock is believed up to there, and not at all when the clock was moved. */
+static void look_at_activity(struct watched *w, const struct session *s, int64_t oldest_mono_ms,
+			     bool wall)
+{
+	int64_t now = clock_mono_ms(), age;
 	struct activity a;
 
-	activity_look(w->k->layout, s, kind, &a);
-	age = clock_utc_ms() - a.newest_utc_ms;
+	activity_look(w->k->layout, s, w->session.kind, &a);
+	age = wall ? clock_utc_ms() - a.newest_utc_ms : 0;
 	if (age < 0)
 		age = 0;
+	if (age > now - oldest_mono_ms)
+		age = now - oldest_mono_ms;
 	if (a.attached || a.in_turn)
 		w->activity_mono_ms = now;
-	else if (a.newest_utc_ms != w->activity_utc_ms)
-		w->activity_mono_ms = now - (age < most ? age : most);
-	w->activity_utc_ms = a.newest_utc_ms;
+	else if (a.stamp != w->activity_stamp)
+		w->activity_mono_ms = now - age;
+	w->activity_stamp = a.stamp;
+	w->attached = a.attached;
 	w->looked_mono_ms = now;
 }
 
-static enum runtime_kind kind_of(const struct layout *l, const char *runtime)
+void keeper_first_look(struct watched *w)
 {
-	struct manifest *m = xcalloc(1, sizeof *m);
-	enum runtime_kind kind = KIND_TUI;
+	int64_t now = clock_mono_ms(), utc = clock_utc_ms(), woke = w->session.woke_mono_ms;
+	struct session s;
+	struct peer_id id;
 	struct err e;
 
-	if (manifest_load(l, runtime, m, &e) == 0)
-		kind = m->kind;
-	manifest_done(m);
-	free(m);
-	return kind;
+	if (peer_parse(w->canary.identity, &id, &e) == 0 && session_of(w, &id, &s))
+		look_at_activity(w, &s, woke,
+				 !woke || !moved(utc - now, w->session.woke_at_ms - woke));
 }
 
 /* How long it may be quiet. An ephemeral worker's session is for one task. */
@@ -66,25 +98,22 @@ static int64_t limit_of(const struct watched *w, const struct peer_id *id)
 							      : s->ephemeral_unarmed_idle_ms;
 }
 
-/* Is it idle? Files are looked at only when what we know is old enough to matter. */
-static bool idle_for(struct watched *w, const struct peer_id *id, int64_t now)
+/* Is it idle? Files are looked at only when what we know is old enough to matter, and every time
+ * while a client is attached, for nothing is written when he leaves. */
+static bool idle_for(struct watched *w, const struct session *s, bool jumped)
 {
-	int64_t idle_ms = limit_of(w, id);
-	struct session s;
-	struct err e;
+	int64_t limit_ms = limit_of(w, &s->id);
 
-	if (w->looked_mono_ms && now - w->activity_mono_ms < idle_ms)
+	if (!w->attached && !jumped && clock_mono_ms() - w->activity_mono_ms < limit_ms)
 		return false;
-	if (session_load(w->k->layout, id, &s, &e) < 0)
-		return false;
-	look_at_activity(w, &s, kind_of(w->k->layout, id->runtime), now);
-	return now - w->activity_mono_ms >= idle_ms;
+	look_at_activity(w, s, w->looked_mono_ms, !jumped);
+	return !jumped && clock_mono_ms() - w->activity_mono_ms >= limit_ms;
 }
 
 /* A task that has gone quiet is not left to wait for a tick: its successors wait for it. */
-static void come_again(struct watched *w, const struct peer_id *id, int64_t now)
+static void come_again(struct watched *w, const struct peer_id *id)
 {
-	int64_t limit = limit_of(w, id), at = w->activity_mono_ms + limit;
+	int64_t now = clock_mono_ms(), limit = limit_of(w, id), at = w->activity_mono_ms + limit;
 
 	keeper_due(w, at > now ? at : now + (limit > AGAIN_MS ? limit : AGAIN_MS));
 }
@@ -100,105 +129,173 @@ static void tell(struct json *outcomes, const char *identity, const char *action
 	json_set_str_opt(o, "rule", rule);
 }
 
-/* A steady peer, in full: only when somebody asked to see it, or when it seems to have been idle
- * for long enough. */
-static void decide_one(struct watched *w, const struct peer_id *id, const struct registry *r,
-		       bool idle, struct json *outcomes)
+/* What one tick sees of the whole, and what it does besides deciding. */
+struct tick {
+	struct keeper *k;
+	const struct registry *registry;
+	bool listed; /* of many: fleet and services were read; of one they are asked for */
+	struct fleet fleet;
+	struct services services;
+	bool jumped;
+	struct json *outcomes; /* NULL: nobody asked */
+};
+
+static void tick_done(struct tick *t)
 {
-	struct keeper *k = w->k;
-	struct observe_in in = {.layout = k->layout,
-				.settings = &k->settings,
-				.record = registry_find(r, id->name),
-				.id = *id};
-	struct observation *o;
-	struct decision d;
+	fleet_done(&t->fleet);
+	services_done(&t->services);
+}
+
+static void journal_steady(struct keeper *k, const char *identity, const struct decision *d,
+			   const char *reason)
+{
+	struct journal j = {.dirfd = k->layout->root_fd,
+			    .path = LAYOUT_LIFECYCLE_LOG,
+			    .max_bytes = k->settings.lifecycle_log_max_bytes,
+			    .keep = k->settings.lifecycle_log_keep};
+	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
+	struct err e;
+
+	logfmt_init(&line, clock_utc_ms());
+	logfmt_raw(&line, "ev", "tick");
+	logfmt_raw(&line, "identity", identity);
+	logfmt_raw(&line, "action", d->word);
+	logfmt_str(&line, "rule", d->rule);
+	logfmt_str(&line, "reason", reason);
+	if (journal_write(&j, &line, false, &e) < 0)
+		log_warn("tick", "lifecycle.log: %s", e.msg);
+}
+
+static void carry_out(struct watched *w, const struct decision *d, const struct tick *t)
+{
+	char reason[64];
+
+	tell(t->outcomes, w->canary.identity, d->word, d->rule);
+	if (d->action > ACT_REFUSE_UNKNOWN) {
+		keeper_want(w->k, w->canary.identity, TRIG_TICK, false, 0); /* who journals it */
+		return;
+	}
+	if (!w->k->settings.log_verbose)
+		return;
+	snprintf(reason, sizeof reason, "quiet for %lld s",
+		 (long long)(clock_mono_ms() - w->activity_mono_ms) / 1000);
+	journal_steady(w->k, w->canary.identity, d, w->attached ? "a client is attached" : reason);
+}
+
+/* In full, for what an event did not tell, or tells too late. */
+static void decide_one(struct watched *w, const struct peer_id *id, struct observation *o,
+		       const struct tick *t)
+{
+	struct session s;
+	bool known = session_of(w, id, &s);
+	struct observe_in in = {.layout = w->k->layout,
+				.settings = &w->k->settings,
+				.record = registry_find(t->registry, id->name),
+				.id = *id,
+				.fleet = t->listed ? &t->fleet : NULL,
+				.session = known ? &s : NULL,
+				.program_watched =
+				    w->pane && uv_is_active((uv_handle_t *)&w->pane->poll),
+				.armed = &w->canary};
+	struct decision d = {.word = "unregistered", .rule = ""};
 	struct err e;
 
 	if (!in.record) {
-		tell(outcomes, w->canary.identity, "unregistered", "");
+		carry_out(w, &d, t);
 		return;
 	}
-	o = xcalloc(1, sizeof *o);
-	if (observe(&in, o, &e) == 0) {
-		o->snap.idle = idle;
-		observe_duty(&in, w->policy, o);
-		o->snap.foreign = service_guard(id->name, NULL, &e) < 0;
-		d = decide(TRIG_TICK, &o->snap);
-		tell(outcomes, w->canary.identity, d.word, d.rule);
-		if (d.action > ACT_REFUSE_UNKNOWN)
-			keeper_want(k, w->canary.identity, TRIG_TICK, false, 0);
-	} else {
+	if (observe(&in, o, &e) < 0) {
 		log_warn("tick", "identity=%s %s", w->canary.identity, e.msg);
+		return;
 	}
-	free(o);
+	o->snap.idle = known && idle_for(w, &s, t->jumped);
+	observe_duty(&in, w->policy, o);
+	o->snap.foreign = (t->listed ? services_guard(&t->services, id->name, NULL, &e)
+				     : service_guard(id->name, NULL, &e)) < 0;
+	d = decide(TRIG_TICK, &o->snap);
+	carry_out(w, &d, t);
 }
 
-/* After a suspend or a jump of the clock this tick decides nothing: nobody is parked for a night
- * that nobody was awake for. */
-static bool jumped(struct keeper *k, int64_t now)
+/* After a suspend or a jump of the clock this tick parks nobody: not for a night that nobody was
+ * awake for. */
+static bool jumped(struct keeper *k)
 {
-	int64_t utc = clock_utc_ms(), drift = (utc - k->tick_utc_ms) - (now - k->tick_mono_ms);
-	bool first = k->tick_mono_ms == 0;
+	int64_t drift = clock_utc_ms() - clock_mono_ms(), before = k->tick_drift_ms;
 
-	k->tick_mono_ms = now;
-	k->tick_utc_ms = utc;
-	if (first || (drift < JUMP_MS && drift > -JUMP_MS))
+	k->tick_drift_ms = drift;
+	if (!moved(drift, before))
 		return false;
-	log_info("tick", "the clock moved by %lld ms against awake time: this tick is skipped",
-		 (long long)drift);
+	log_info("tick", "the clock moved by %lld ms against awake time: this tick parks nobody",
+		 (long long)(drift - before));
 	return true;
 }
 
-/* What one round over the sessions has read already. */
-struct look_round {
-	struct registry r;
-	bool loaded;
-	struct json *outcomes; /* NULL: nobody asked to see them */
-	int64_t now;
-};
+static int prepare(struct tick *t, struct err *e)
+{
+	t->registry = keeper_registry(t->k, e);
+	if (!t->registry || fleet_scan(t->k->layout, &t->fleet, e) < 0)
+		return -1;
+	services_scan(&t->services);
+	t->listed = true;
+	return 0;
+}
 
-static int look_at(struct watched *w, struct look_round *t)
+static void look_at(struct watched *w, struct observation *o, const struct tick *t)
 {
 	struct peer_id id;
-	bool idle;
 	struct err e;
 
+	keeper_watch_exit(w);
 	if (w->dying || peer_parse(w->canary.identity, &id, &e) < 0)
-		return 0;
-	idle = idle_for(w, &id, t->now);
+		return;
+	decide_one(w, &id, o, t);
 	if (w->policy == WAKE_EPHEMERAL)
-		come_again(w, &id, t->now);
-	if (!idle && !t->outcomes)
-		return 0;
-	if (!t->loaded && registry_load(w->k->layout, &t->r, &e) < 0) {
+		come_again(w, &id);
+}
+
+static void tick_watched(struct keeper *k, bool jump, struct json *outcomes)
+{
+	AUTO(tick_done) struct tick t = {.k = k, .jumped = jump, .outcomes = outcomes};
+	struct observation *o;
+	struct err e;
+
+	if (prepare(&t, &e) < 0) {
 		log_warn("tick", "%s", e.msg);
-		return -1;
+		return;
 	}
-	t->loaded = true;
-	decide_one(w, &id, &t->r, idle, t->outcomes);
-	return 0;
+	o = xcalloc(1, sizeof *o);
+	for (struct watched *w = k->watched; w; w = w->next)
+		look_at(w, o, &t);
+	free(o);
 }
 
 void keeper_tick_one(struct watched *w)
 {
-	struct look_round t = {.loaded = false, .now = clock_mono_ms()};
+	AUTO(tick_done) struct tick t = {.k = w->k};
+	struct observation *o;
+	struct err e;
 
-	if (!w->k->leaving && look_at(w, &t) < 0)
-		log_debug("tick", "identity=%s is looked at with the next tick",
-			  w->canary.identity);
-	registry_done(&t.r);
+	if (w->k->leaving)
+		return;
+	t.registry = keeper_registry(w->k, &e);
+	if (!t.registry) {
+		log_warn("tick", "%s", e.msg);
+		return;
+	}
+	o = xcalloc(1, sizeof *o);
+	look_at(w, o, &t);
+	free(o);
 }
 
 void keeper_tick(struct keeper *k, struct json *outcomes)
 {
-	struct look_round t = {.outcomes = outcomes, .now = clock_mono_ms()};
+	bool jump;
 
-	if (k->leaving || jumped(k, t.now))
+	if (k->leaving)
 		return;
-	for (struct watched *w = k->watched; w; w = w->next)
-		if (look_at(w, &t) < 0)
-			break;
-	registry_done(&t.r);
+	jump = jumped(k);
+	if (k->watched)
+		tick_watched(k, jump, outcomes);
 	keeper_look_sockets(k);
 }
 
@@ -215,7 +312,5 @@ static void on_tick(uv_timer_t *t)
 
 void keeper_tick_every(struct keeper *k, int64_t interval_ms)
 {
-	k->tick_mono_ms = clock_mono_ms();
-	k->tick_utc_ms = clock_utc_ms();
 	uv_timer_start(&k->tick_timer, on_tick, (uint64_t)interval_ms, (uint64_t)interval_ms);
 }

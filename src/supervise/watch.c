@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #define STATUS_TRIES 15 /* a non-child's status appears when its own parent has reaped it */
 #define STATUS_MS    20
 #define BATCH        256
+#define SPARE_FDS    64
 
 static void on_deaths(uv_timer_t *t)
 {
@@ -56,28 +58,76 @@ static void on_pane_exit(uv_poll_t *poll, int status, int events)
 	keeper_want(p->k, p->identity, TRIG_LOOK, false, clock_mono_ms() + 1000);
 }
 
-static void watch_pane(struct watched *w)
+static enum runtime_kind kind_of(const struct layout *l, const char *runtime)
+{
+	struct manifest *m = xcalloc(1, sizeof *m);
+	enum runtime_kind kind = KIND_TUI;
+	struct err e;
+
+	if (manifest_load(l, runtime, m, &e) == 0)
+		kind = m->kind;
+	manifest_done(m);
+	free(m);
+	return kind;
+}
+
+/* Its record: read when it was written, kept for the ticks. */
+static void learn_session(struct watched *w)
 {
 	struct session s;
 	struct peer_id id;
+	struct err e;
+
+	w->session.known = false;
+	if (w->dying || peer_parse(w->canary.identity, &id, &e) < 0 ||
+	    session_load(w->k->layout, &id, &s, &e) < 0 || s.server.pid != w->canary.server.pid ||
+	    s.server.birth != w->canary.server.birth)
+		return;
+	w->session.known = true;
+	w->session.ready = s.ready;
+	w->session.hooks = s.hooks;
+	w->session.pane = s.pane;
+	w->session.woke_at_ms = s.woke_at_ms;
+	w->session.woke_mono_ms = s.woke_mono_ms;
+	if (!w->looked_mono_ms) {
+		w->session.kind = kind_of(w->k->layout, id.runtime);
+		keeper_first_look(w);
+		keeper_due_policy(w, &id);
+	}
+}
+
+/* Descriptors are left over for workers, connections and files, however many servers there are. */
+static int exit_fd(struct proc_ref ref, int *out_fd, struct err *e)
+{
+	long max = sysconf(_SC_OPEN_MAX);
+	auto_fd int fd = -1;
+
+	if (plat_exit_fd(ref, &fd, e) < 0)
+		return -1;
+	if (max > 0 && fd >= max - (max > 4L * SPARE_FDS ? SPARE_FDS : max / 2))
+		return err_set(e, ERR_FAILED, EMFILE, "watch process %ld", (long)ref.pid);
+	*out_fd = take_fd(&fd);
+	return 0;
+}
+
+static void watch_pane(struct watched *w)
+{
 	struct pane_watch *p;
 	int fd;
 	struct err e;
 
-	if (w->pane || w->dying || peer_parse(w->canary.identity, &id, &e) < 0 ||
-	    session_load(w->k->layout, &id, &s, &e) < 0 || s.server.pid != w->canary.server.pid ||
-	    plat_exit_fd(s.pane, &fd, &e) < 0)
+	learn_session(w);
+	if (!w->session.known || w->pane || exit_fd(w->session.pane, &fd, &e) < 0)
 		return;
 	p = xcalloc(1, sizeof *p);
 	p->k = w->k;
-	p->server = s.server;
+	p->server = w->canary.server;
 	p->fd = fd;
-	peer_identity(&id, p->identity);
+	str_cut(p->identity, sizeof p->identity, w->canary.identity);
 	uv_poll_init(&w->k->loop, &p->poll, fd);
 	p->poll.data = p;
 	uv_poll_start(&p->poll, UV_READABLE, on_pane_exit);
 	w->pane = p;
-	keeper_due_policy(w, &id);
 }
 
 /* ---- the server ---- */
@@ -110,24 +160,38 @@ static void on_exit_fd(uv_poll_t *poll, int status, int events)
 	uv_timer_start(&w->k->death_timer, on_deaths, 0, 0);
 }
 
+void keeper_watch_exit(struct watched *w)
+{
+	struct keeper *k = w->k;
+	struct err e = {.code = ERR_NOT_FOUND};
+
+	if (w->fd >= 0 || w->dying)
+		return;
+	if (!canary_server_gone(&w->canary) && exit_fd(w->canary.server, &w->fd, &e) == 0) {
+		uv_poll_init(&k->loop, &w->poll, w->fd);
+		w->poll.data = w;
+		uv_poll_start(&w->poll, UV_READABLE, on_exit_fd);
+		return;
+	}
+	if (e.code != ERR_NOT_FOUND) {
+		/* Out of descriptors: that is no death. The ticks try again. */
+		log_warn("watch", "identity=%s %s", w->canary.identity, e.msg);
+		return;
+	}
+	w->dying = w->late = true;
+	uv_timer_start(&k->death_timer, on_deaths, 0, 0);
+}
+
 static void begin(struct keeper *k, const struct canary *c)
 {
 	struct watched *w = xcalloc(1, sizeof *w);
-	struct err e;
 
 	w->k = k;
 	w->canary = *c;
 	w->fd = -1;
 	w->next = k->watched;
 	k->watched = w;
-	if (canary_server_gone(c) || plat_exit_fd(c->server, &w->fd, &e) < 0) {
-		w->dying = w->late = true;
-		uv_timer_start(&k->death_timer, on_deaths, 0, 0);
-		return;
-	}
-	uv_poll_init(&k->loop, &w->poll, w->fd);
-	w->poll.data = w;
-	uv_poll_start(&w->poll, UV_READABLE, on_exit_fd);
+	keeper_watch_exit(w);
 	watch_pane(w);
 	keeper_attention(k, c->identity); /* it may have begun while nobody watched */
 }
@@ -267,7 +331,8 @@ void keeper_check_server(struct keeper *k, const char *identity)
 
 	if (!w || w->dying || !canary_server_gone(&w->canary))
 		return;
-	uv_poll_stop(&w->poll);
+	if (w->fd >= 0)
+		uv_poll_stop(&w->poll);
 	w->dying = true;
 	keeper_settle_deaths(k);
 }
@@ -276,7 +341,7 @@ int64_t keeper_activity(struct keeper *k, const char *identity)
 {
 	const struct watched *w = keeper_find(k, identity);
 
-	return w ? w->activity_utc_ms : 0;
+	return w ? w->activity_stamp : 0;
 }
 
 void keeper_unwatch_all(struct keeper *k)

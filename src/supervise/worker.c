@@ -73,7 +73,7 @@ int supervise_worker(const struct layout *l, const struct worker_args *a, struct
 			      .settings = &settings,
 			      .registry = &r,
 			      .keep_parked = true,
-			      .activity_utc_ms = a->activity_utc_ms,
+			      .activity_stamp = a->activity_stamp,
 			      .lock_deadline_ms = clock_mono_ms() + LOCK_MS,
 			      .events = {.ready = on_ready, .receipt = on_receipt}};
 

@@ -1,6 +1,7 @@
-/* bench_deaths EXITS_LOG together|alone PID... - SIGKILL to tmux servers; how long until the line
- * of each stands in the log, in microseconds: one number a server. `alone`: one after the other,
- * `together`: all at once. */
+/* bench_deaths EXITS_LOG together|alone|programs PID... - SIGKILL to tmux servers; how long until
+ * the line of each stands in the log, in microseconds: one number a server. `alone`: one after the
+ * other, `together`: all at once, `programs`: these are not servers but the programs in them, one
+ * after the other. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,6 +22,7 @@
 
 struct victim {
 	pid_t pid;
+	const char *key; /* of its pid in the line */
 	int64_t killed_us, seen_us;
 };
 
@@ -39,7 +41,7 @@ static size_t look(const struct buf *log, struct victim *v, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		char text[48];
 
-		snprintf(text, sizeof text, "server_pid=%ld ", (long)v[i].pid);
+		snprintf(text, sizeof text, " %s=%ld ", v[i].key, (long)v[i].pid);
 		if (!v[i].seen_us && strstr(buf_cstr(log), text))
 			v[i].seen_us = now;
 		left += v[i].seen_us == 0;
@@ -106,10 +108,12 @@ int main(int argc, char **argv)
 		if (!str_i64(argv[i + 3], 2, INT32_MAX, &pid))
 			n = 0;
 		else
-			v[i].pid = (pid_t)pid;
+			v[i] = (struct victim){
+			    .pid = (pid_t)pid,
+			    .key = strcmp(argv[2], "programs") == 0 ? "pid" : "server_pid"};
 	}
 	if (n == 0) {
-		fprintf(stderr, "usage: bench_deaths EXITS_LOG together|alone PID...\n");
+		fprintf(stderr, "usage: bench_deaths EXITS_LOG together|alone|programs PID...\n");
 		free(v);
 		return 2;
 	}

@@ -20,24 +20,24 @@ static struct session live(struct world *w)
 	return world_session(w);
 }
 
-static int64_t newest(const struct world *w)
+static int64_t seen(const struct world *w)
 {
 	struct session s = world_session(w);
 	struct activity a;
 
 	activity_look(&w->l, &s, KIND_SHELL, &a);
-	return a.newest_utc_ms;
+	return a.stamp;
 }
 
-/* A tick of a keeper that found it idle since then (0: not idle). */
-static struct apply_outcome tick(struct world *w, int64_t idle_since)
+/* A tick of a keeper that found it idle and saw these signs of life (0: not idle). */
+static struct apply_outcome tick(struct world *w, int64_t stamp)
 {
 	struct apply_in in = {.layout = &w->l,
 			      .settings = &w->s,
 			      .registry = &w->r,
 			      .id = w->id,
 			      .trigger = TRIG_TICK,
-			      .activity_utc_ms = idle_since,
+			      .activity_stamp = stamp,
 			      .lock_deadline_ms = clock_mono_ms() + 10000};
 	struct apply_outcome out;
 
@@ -52,7 +52,7 @@ static void an_idle_session_is_parked_and_is_no_death(void **state)
 
 	NEEDS_TMUX();
 	s = live(w);
-	EVENTUALLY(tick(w, newest(w)).ended);
+	EVENTUALLY(tick(w, seen(w)).ended);
 	assert_true(mark_is_set(&w->l, &w->id, MARK_IDLE_REAPED));
 	assert_false(mark_is_set(&w->l, &w->id, MARK_STOPPED));
 	assert_false(world_exists(w, world_state(&w->id, "session")));
@@ -69,12 +69,12 @@ static void what_is_not_idle_stays(void **state)
 	NEEDS_TMUX();
 	live(w);
 	assert_false(tick(w, 0).ended);
-	assert_false(tick(w, newest(w) - 1).ended); /* something has happened since */
+	assert_false(tick(w, seen(w) - 1).ended); /* something has happened since */
 	world_send(w, "m1", "true");
-	assert_false(tick(w, newest(w)).ended); /* a message waits */
+	assert_false(tick(w, seen(w)).ended); /* a message waits */
 	world_apply(w, TRIG_MESSAGE);
 	struct scratch_client c = scratch_attach(w);
-	assert_false(tick(w, newest(w)).ended);
+	assert_false(tick(w, seen(w)).ended);
 	scratch_detach(&c);
 	assert_true(world_exists(w, world_state(&w->id, "session")));
 }
@@ -86,11 +86,11 @@ static void a_lost_pipe_is_set_again_instead(void **state)
 	NEEDS_TMUX();
 	live(w);
 	TMUX(w, "pipe-pane", "-t", "%0");
-	assert_false(tick(w, newest(w)).ended);
+	assert_false(tick(w, seen(w)).ended);
 	auto_free char *piped = world_tmux(
 	    w, (const char *const[]){"display-message", "-p", "-t", "%0", "#{pane_pipe}", NULL});
 	assert_string_equal(piped, "1\n");
-	EVENTUALLY(tick(w, newest(w)).ended);
+	EVENTUALLY(tick(w, seen(w)).ended);
 }
 
 static void an_attach_wakes_no_shell_without_a_conversation(void **state)

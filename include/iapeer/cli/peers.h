@@ -4,17 +4,9 @@
 #include "iapeer/base/lock.h"
 #include "iapeer/cli/ctx.h"
 #include "iapeer/delivery/status.h"
+#include "iapeer/lifecycle/fleet.h"
 #include "iapeer/lifecycle/observe.h"
 
-/* Names in the state folder and the socket folder, read once: an identity with neither has nothing
- * to look at, so that listing a thousand sleeping peers opens none of their files. */
-struct fleet {
-	struct strv state, socks;
-	struct manifest *manifests; /* of runtimes that were asked for, each read once */
-	size_t n_manifests;
-};
-int fleet_scan(const struct layout *l, struct fleet *out, struct err *e) NODISCARD;
-void fleet_done(struct fleet *f);
 /* The manifest of a runtime, read once; borrowed until the next one is asked for. NULL: it cannot
  * be read. */
 const struct manifest *fleet_manifest(const struct ctx *c, struct fleet *f, const char *runtime);

@@ -11,6 +11,8 @@ struct session {
 	struct peer_id id;
 	char cwd[LAYOUT_PATH];
 	int64_t woke_at_ms;
+	int64_t
+	    woke_mono_ms; /* the same in awake time (clock_mono_ms()), of this boot; 0: not known */
 	struct proc_ref server, pane;
 	char boot_id[64];
 	char socket[LAYOUT_PATH];
@@ -41,5 +43,8 @@ enum liveness {
 };
 /* By files and /proc only. */
 enum liveness session_liveness(const struct session *s);
+/* The same of the server alone, for who waits for the program's end anyway: never LIVE_PANE_DEAD.
+ */
+enum liveness session_server_liveness(const struct session *s);
 /* A client is attached: tmux sets the owner's x bit on its socket meanwhile. */
 bool session_attached(const struct session *s);

@@ -5,6 +5,7 @@
 #include "iapeer/launch/session.h"
 #include "iapeer/lifecycle/death.h"
 #include "iapeer/lifecycle/decide.h"
+#include "iapeer/lifecycle/fleet.h"
 #include "iapeer/registry/registry.h"
 #include "iapeer/registry/settings.h"
 #include "iapeer/runtime/manifest.h"
@@ -18,6 +19,7 @@ struct observation {
 	struct death_ring deaths;
 	struct proc_ref leftover; /* SESSION_LEFTOVER: the server */
 	int64_t rested_utc_ms;    /* DUTY_REST: until when */
+	size_t queued;            /* messages that wait */
 };
 
 struct observe_in {
@@ -25,6 +27,12 @@ struct observe_in {
 	const struct settings *settings;
 	const struct peer_record *record; /* NULL: unregistered */
 	struct peer_id id;
+	/* What the caller knows already, for one who looks at many; each may be NULL. A decision on
+	 * these is a wish: who carries it out looks again, without them and under the lock. */
+	const struct fleet *fleet;     /* files that are not in it are not looked for */
+	const struct session *session; /* the record, as it was last read */
+	bool program_watched; /* with `session`: the end of its program would have been heard of */
+	const struct canary *armed; /* the armed record, likewise */
 };
 /* The duty out of the marks; observe_duty() adds what only the profile tells. */
 int observe(const struct observe_in *in, struct observation *out, struct err *e) NODISCARD;

@@ -19,9 +19,8 @@ struct apply_in {
 	struct peer_id id;
 	enum trigger trigger;
 	int64_t lock_deadline_ms; /* monotonic */
-	int64_t activity_utc_ms;  /* TICK: the newest sign of life when the keeper found it idle; 0:
-				     not idle */
-	bool keep_parked;         /* STOP, REMOVE: set idle-reaped (a stop is a clean park) */
+	int64_t activity_stamp; /* TICK: activity.h's, when the keeper found it idle; 0: not idle */
+	bool keep_parked;       /* STOP, REMOVE: set idle-reaped (a stop is a clean park) */
 	struct apply_events events;
 };
 

@@ -1,10 +1,13 @@
 /* keeper.h - inside of supervise: the keeper's parts. Each callback turns an event into one call
  * and ends. */
 #pragma once
+#include "iapeer/base/fs.h"
 #include "iapeer/base/json.h"
 #include "iapeer/canary/ledger.h"
+#include "iapeer/launch/session.h"
 #include "iapeer/registry/registry.h"
 #include "iapeer/registry/settings.h"
+#include "iapeer/runtime/manifest.h"
 #include "iapeer/supervise/workq.h"
 #include <uv.h>
 
@@ -22,16 +25,24 @@ struct notice; /* attention.c */
 struct watched {
 	struct keeper *k;
 	struct canary canary;
-	int fd; /* becomes readable when the server has exited; -1: it was gone already */
+	int fd; /* becomes readable when the server has exited; -1: gone already, or to be tried
+		   again */
 	uv_poll_t poll;
 	struct pane_watch *pane; /* its program, once the session is on record; NULL: not watched */
 	bool dying;              /* seen dead, to be recorded */
 	bool late;               /* dead before we looked */
 	int tries;               /* looks for its exit status */
-	int64_t
-	    activity_utc_ms; /* its newest sign of life, as it was written; 0: not looked at yet */
-	int64_t activity_mono_ms; /* the same in awake time: idle is counted from here */
+	struct {
+		bool known; /* its record was read, and nobody has touched it since */
+		bool ready, hooks;
+		struct proc_ref pane;
+		enum runtime_kind kind;
+		int64_t woke_at_ms, woke_mono_ms;
+	} session;
+	int64_t activity_stamp;   /* its signs of life when last looked at; 0: not looked at yet */
+	int64_t activity_mono_ms; /* the newest of them in awake time: idle is counted from here */
 	int64_t looked_mono_ms;
+	bool attached;           /* a client was, when last looked at */
 	enum wake_policy policy; /* when its session came on record */
 	int64_t due_mono_ms; /* to be looked at then, before the next tick; 0: the tick is enough */
 	int64_t ask_ms;      /* its server was stopped: asked again after so long; 0: it answers */
@@ -73,6 +84,7 @@ struct conn {
 	char message_id[96];
 	bool turn;
 	enum trigger trigger;
+	bool asked; /* for more than who we are */
 	bool closing;
 	struct conn *next;
 };
@@ -116,8 +128,7 @@ struct keeper {
 	uv_timer_t work_timer, death_timer, idle_timer, rescan_timer, leave_timer, tick_timer,
 	    due_timer, absent_timer, attention_timer;
 	int64_t tidied_mono_ms; /* when keeper_tidy() last ran */
-	int64_t tick_mono_ms,
-	    tick_utc_ms; /* of the last tick: a jump of the clock between two shows */
+	int64_t tick_drift_ms;  /* wall clock less awake time, at the last tick: a jump shows */
 	uv_fs_event_t state_events, log_events, root_events;
 	bool log_events_on;
 	struct workq work;
@@ -131,6 +142,8 @@ struct keeper {
 	int64_t config_mtime_ms;  /* of config.json, as it was read for that; with its inode */
 	uint64_t config_inode;
 	struct notice *notices;
+	struct registry registry; /* as it was when this was its file: keeper_registry() */
+	struct fs_info registry_file;
 	struct reaped ring[REAPED_RING];
 	size_t n_reaped;
 };
@@ -142,6 +155,10 @@ void keeper_scan(struct keeper *k); /* everything from disk: removals, canaries,
 void keeper_look(struct keeper *k, const char *identity,
 		 int64_t not_before_ms); /* one peer: does it need a worker? */
 
+/* The registry as it is now; read again only when its file is another one. Borrowed until the next
+ * call. NULL and *e: it cannot be read. */
+const struct registry *keeper_registry(struct keeper *k, struct err *e);
+
 /* reap.c */
 void keeper_reap(struct keeper *k); /* collect what died below us */
 bool keeper_reaped(const struct keeper *k, struct proc_ref ref, int *out_status);
@@ -150,13 +167,14 @@ bool keeper_reaped(const struct keeper *k, struct proc_ref ref, int *out_status)
 void keeper_watch(struct keeper *k,
 		  const char *identity); /* read its canary; watch its server if it is armed */
 void keeper_watch_all(struct keeper *k);
+void keeper_watch_exit(struct watched *w);   /* wait for its end, if that is not done yet */
 void keeper_settle_deaths(struct keeper *k); /* record what is seen dead, now */
 /* Before a worker touches it: a death that is about to be seen is recorded first, with the status
  * that only we have. */
 void keeper_check_server(struct keeper *k, const char *identity);
 void keeper_unwatch_all(struct keeper *k);
 int64_t keeper_activity(struct keeper *k,
-			const char *identity); /* as the last tick saw it; 0: not */
+			const char *identity); /* its stamp, as the last tick saw it; 0: not */
 
 /* workers.c */
 void keeper_want(struct keeper *k, const char *identity, enum trigger t, bool boots,
@@ -185,6 +203,8 @@ void keeper_look_sockets(struct keeper *k); /* servers on our sockets that nobod
 void keeper_tick_every(struct keeper *k, int64_t interval_ms);
 /* One tick now. `outcomes` (an array; NULL: not wanted) gets a row for every recorded session. */
 void keeper_tick(struct keeper *k, struct json *outcomes);
+/* A session begins to be watched: its idle time is counted from what is known of it now. */
+void keeper_first_look(struct watched *w);
 
 /* One session now, if its time has come: is it idle? Sets when it is to be looked at next. */
 void keeper_tick_one(struct watched *w);
