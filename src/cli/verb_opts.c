@@ -76,6 +76,7 @@ const struct opt queue_opts[] = {
 const struct opt why_opts[] = {
     SINCE_OPT,
     {.name = "last", .value = "<n>", .help = "the last n sentences (40)"},
+    {.name = "export", .value = "<file>", .help = "all of it as one tar, secrets masked"},
     {.name = NULL},
 };
 const struct opt logs_opts[] = {

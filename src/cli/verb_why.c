@@ -12,6 +12,7 @@
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/story.h"
+#include "iapeer/cli/why_export.h"
 #include "iapeer/cli/words.h"
 
 #include "iapeer/base/banned.h"
@@ -125,6 +126,27 @@ static void print(struct ctx *c, const struct json *reply)
 	}
 }
 
+/* Instead of being printed. */
+static int export(struct ctx *c, const char *name, const char *file, const struct timeline *t,
+		  const struct json *told, struct err *e)
+{
+	AUTO(buf_done) struct buf story = BUF_INIT(CAP_OUTPUT);
+
+	print(c, told);
+	buf_add(&story, c->out.p, c->out.len);
+	buf_cut(&c->out, 0);
+	if (why_export(c, name, file, t, &story, e) < 0)
+		return err_wrap(e, "export");
+	c->reply = json_object();
+	json_set_str(c->reply, "file", file);
+	if (!c->json)
+		buf_fmt(&c->out,
+			"%s: story, lines, evidence, the end of the pane's log, versions; "
+			"secrets are masked, look at it before you send it\n",
+			file);
+	return 0;
+}
+
 int verb_why(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	AUTO(timeline_done) struct timeline t = {.n = 0};
@@ -148,6 +170,8 @@ int verb_why(struct ctx *c, const struct parsed *p, struct err *e)
 	while ((int64_t)json_len(events) > last)
 		json_remove_at(events, 0);
 	tell_now(c, name, reply);
+	if (opt_value(p, "export"))
+		return export(c, name, opt_value(p, "export"), &t, reply, e);
 	if (!c->json)
 		print(c, reply);
 	c->reply = reply;

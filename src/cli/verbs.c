@@ -256,7 +256,10 @@ const struct verb verbs[] = {
      .detail =
 	 "Its wakes, messages and deaths, in sentences: who woke it, what ended it, who asked "
 	 "for that, and whether memory was short. Without --since it is its last day on "
-	 "record."},
+	 "record.\n\n"
+	 "--export writes a tar for whoever helps: the story, its lines, evidence, the last 64 "
+	 "KiB of the pane's log and versions. Keys, tokens and passwords are masked as far as "
+	 "they look like such, or are set under such a name for the peer."},
     {.name = "deaths",
      .run = verb_deaths,
      .args = "[peer]",

@@ -125,6 +125,56 @@ static void logs_are_merged_by_time(void **state)
 	assert_int_equal(RUN(b, "logs", "-x"), 2);
 }
 
+/* The tar as one text: its NULs as blanks. */
+static void read_tar(const struct bin *b, const char *rel, struct buf *out)
+{
+	char path[512];
+
+	snprintf(path, sizeof path, "%s/%s", b->dir, rel);
+	read_all(path, out);
+	for (size_t i = 0; i < out->len; i++)
+		if (out->p[i] == '\0')
+			out->p[i] = ' ';
+}
+
+static void an_export_is_one_file_without_secrets(void **state)
+{
+	AUTO(buf_done) struct buf tar = BUF_INIT(CAP_OUTPUT);
+	AUTO(buf_done) struct buf registry = BUF_INIT(CAP_STATE);
+	struct bin *b = *state;
+	char file[512];
+
+	buf_fmt(&registry,
+		"{\"version\":2,\"peers\":[{\"personality\":\"bob\",\"default_runtime\":\"claude\","
+		"\"runtimes\":[\"claude\"],\"description\":\"\",\"intelligence\":\"artificial\","
+		"\"cwd\":\"%s/bob\"}]}",
+		b->dir);
+	put_file(b, "root/peers-profiles.json", buf_cstr(&registry));
+	put_file(b, "bob/.iapeer/runtimes/claude/launch.env", "SERVICE_PASSWORD=opensesame\n");
+	put_file(b, "root/logs/lifecycle/claude-bob.log",
+		 "$ login opensesame\r\nexport API_KEY=abcdef\r\nall is well\r\n");
+	snprintf(file, sizeof file, "%s/bob.tar", b->dir);
+	assert_int_equal(RUN(b, "why", "bob", "--export", file), 0);
+	must_have(out(b), "secrets are masked");
+	read_tar(b, "bob.tar", &tar);
+	assert_int_equal(tar.len % 512, 0);
+	must_have(buf_cstr(&tar), "iapeer-bob/story.txt");
+	must_have(buf_cstr(&tar), "09:40:12  Its tmux server was killed by SIGKILL.");
+	must_have(buf_cstr(&tar), "iapeer-bob/lines.log");
+	must_have(buf_cstr(&tar), "death_id=claude-bob-1-4100-1");
+	must_have(buf_cstr(&tar), "iapeer-bob/killed.txt");
+	must_have(buf_cstr(&tar), "iapeer-bob/versions.txt");
+	must_have(buf_cstr(&tar), "iapeer-bob/pane-claude-bob.log");
+	must_have(buf_cstr(&tar), "all is well");
+	must_have(buf_cstr(&tar), "$ login [masked]");
+	must_have(buf_cstr(&tar), "API_KEY=[masked]");
+	assert_null(strstr(buf_cstr(&tar), "opensesame"));
+	assert_null(strstr(buf_cstr(&tar), "abcdef"));
+	assert_null(strstr(buf_cstr(&tar), "root:x:")); /* a line that names a path elsewhere */
+	assert_int_equal(RUN(b, "why", "bob", "--export", file), 5);
+	must_have(err_text_of(b), "is there already");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, a_day, bin_teardown)
 
 int main(void)
@@ -134,6 +184,7 @@ int main(void)
 	    T(the_same_for_programs),
 	    T(it_is_bounded),
 	    T(logs_are_merged_by_time),
+	    T(an_export_is_one_file_without_secrets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
