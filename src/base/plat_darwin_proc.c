@@ -262,3 +262,29 @@ int plat_cgroup_enter(const char *name, struct err *e)
 }
 
 void plat_cgroup_tidy(void) {}
+
+void plat_memory_group(pid_t pid, struct memory_group *out)
+{
+	(void)pid;
+	*out = (struct memory_group){.kills = -1};
+}
+
+int64_t plat_memory_kills(const char *group)
+{
+	(void)group;
+	return -1;
+}
+
+bool plat_memory_whole(const char *group)
+{
+	(void)group;
+	return false;
+}
+
+int plat_kernel_log(plat_line_fn *fn, void *arg, bool *out_our_pids, struct err *e)
+{
+	(void)fn;
+	(void)arg;
+	*out_our_pids = false;
+	return err_set(e, ERR_FAILED, 0, "macOS gives no kernel log to read");
+}

@@ -255,32 +255,31 @@ static void add_cgroup(pid_t pid, struct buf *out)
 	}
 }
 
+struct kernel_lines {
+	struct buf *out;
+	int found;
+};
+
+static void add_kernel_line(const char *line, size_t len, void *arg)
+{
+	struct kernel_lines *k = arg;
+
+	if ((strstr(line, "Out of memory") || strstr(line, "out of memory") ||
+	     strstr(line, "oom-kill") || strstr(line, "oom_reaper")) &&
+	    k->found++ < 20)
+		buf_fmt(k->out, "kernel: %.*s\n", (int)len, line);
+}
+
 /* Lines about memory kills in the kernel's ring; reading it may be forbidden to us. */
 static void add_kernel_log(struct buf *out)
 {
-	auto_fd int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	char line[8192];
-	int found = 0, looked = 0;
+	struct kernel_lines k = {.out = out};
+	bool our_pids;
+	struct err e;
 
-	if (fd < 0) {
-		buf_fmt(out, "kernel: missing (/dev/kmsg: %s)\n", strerror(errno));
-		return;
-	}
-	for (; looked < 20000; looked++) {
-		ssize_t n = read(fd, line, sizeof line - 1);
-
-		if (n < 0 && errno == EPIPE)
-			continue; /* overwritten under our hands: the next one is there */
-		if (n <= 0)
-			break;
-		line[n] = '\0';
-		line[strcspn(line, "\n")] = '\0';
-		if ((strstr(line, "Out of memory") || strstr(line, "oom-kill") ||
-		     strstr(line, "oom_reaper")) &&
-		    found++ < 20)
-			buf_fmt(out, "kernel: %s\n", line);
-	}
-	if (!found)
+	if (plat_kernel_log(add_kernel_line, &k, &our_pids, &e) < 0)
+		buf_fmt(out, "kernel: missing (%s)\n", e.msg);
+	else if (!k.found)
 		buf_str(out, "kernel: no line about memory kills\n");
 }
 

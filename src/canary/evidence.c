@@ -95,3 +95,17 @@ void evidence_pane(const struct layout *l, const char *identity, struct buf *out
 	str_shown(out, buf_cstr(&tail), tail.len, true);
 	buf_chr(out, '\n');
 }
+
+static void take_line(const char *line, size_t len, void *arg)
+{
+	oom_log_add(arg, line, len);
+}
+
+void evidence_oom_log(struct oom_log *out)
+{
+	bool our_pids = false;
+	struct err e;
+
+	*out = (struct oom_log){.n = 0};
+	out->readable = plat_kernel_log(take_line, out, &our_pids, &e) == 0 && our_pids;
+}

@@ -132,6 +132,39 @@ int canary_list(const struct layout *l, struct strv *out, struct err *e)
 	return 0;
 }
 
+static void note_memory(struct json *j, pid_t pid)
+{
+	struct memory_group group;
+
+	plat_memory_group(pid, &group);
+	json_set_i64(j, "armed_mono_ms", clock_mono_ms());
+	if (!group.path[0])
+		return;
+	json_set_str(j, "memory_group", group.path);
+	json_set_i64(j, "memory_kills", group.kills);
+	json_set_bool(j, "memory_whole", group.whole);
+}
+
+void canary_armed_memory(const struct layout *l, const char *identity, struct armed_memory *out)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	auto_json struct json *j = NULL;
+	struct armed_memory m = {.kills = -1};
+	char path[LAYOUT_PATH];
+	struct err e;
+
+	*out = m;
+	if (record_path(identity, "canary", path, &e) < 0 ||
+	    fs_read(l->root_fd, path, &b, &e) < 0 ||
+	    json_parse(buf_cstr(&b), b.len, path, &j, &e) < 0 ||
+	    json_opt_i64(j, path, "armed_mono_ms", 0, INT64_MAX / 2, &m.mono_ms, &e) < 0 ||
+	    json_opt_str(j, path, "memory_group", m.group, sizeof m.group, &e) < 0 ||
+	    json_opt_i64(j, path, "memory_kills", -1, INT64_MAX / 2, &m.kills, &e) < 0 ||
+	    json_opt_bool(j, path, "memory_whole", &m.whole, &e) < 0)
+		return;
+	*out = m;
+}
+
 static int save(const struct layout *l, const struct canary *c, const char *what, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
@@ -150,6 +183,8 @@ static int save(const struct layout *l, const struct canary *c, const char *what
 	json_set_str_opt(j, "socket", c->socket);
 	json_set_str_opt(j, "log_dir", c->log_dir);
 	json_set_i64(j, "armed_at_ms", c->armed_at_ms);
+	if (strcmp(what, "canary") == 0)
+		note_memory(j, c->server.pid);
 	json_set_str_opt(j, "who", c->who);
 	json_set_str_opt(j, "why", c->why);
 	if (c->deadline_utc_ms)

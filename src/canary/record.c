@@ -85,13 +85,60 @@ static void find_cause(struct death *d)
 	}
 }
 
+static enum oom_end how_ended(const struct death *d)
+{
+	if (!d->observed)
+		return OOM_END_UNKNOWN;
+	return WIFSIGNALED(d->status) && WTERMSIG(d->status) == SIGKILL ? OOM_END_SIGKILL
+									: OOM_END_OTHER;
+}
+
+static const char *log_said(const struct oom_log *log, const struct oom_facts *f)
+{
+	if (f->named)
+		return "names it";
+	if (f->covered)
+		return "does not name it";
+	return log->readable ? "does not reach back far enough"
+			     : "missing (not ours to read, or of other pids)";
+}
+
+/* Was it killed for memory? Says what is known of that in the evidence too, proven or not. */
+static void find_oom(const struct layout *l, struct death *d, const struct oom_log *log,
+		     struct buf *told)
+{
+	struct oom_facts f = {.end = how_ended(d)};
+	struct armed_memory m;
+
+	d->oom = OOM_NOT_PROVEN;
+	if (f.end == OOM_END_OTHER || strcmp(d->cause, "host-restart") == 0)
+		return;
+	canary_armed_memory(l, d->canary.identity, &m);
+	f.named = oom_log_names(log, d->canary.server.pid, m.mono_ms, d->late);
+	f.covered = oom_log_covers(log, m.mono_ms);
+	f.whole = m.whole && plat_memory_whole(m.group);
+	f.kills_armed = m.kills;
+	f.kills_now = plat_memory_kills(m.group);
+	d->oom = oom_judge(&f);
+	if (d->oom != OOM_NOT_PROVEN)
+		snprintf(d->cause, sizeof d->cause, "oom-kill");
+	buf_fmt(told, "oom: %s; kernel log: %s; kills in its memory cgroup: ",
+		d->oom != OOM_NOT_PROVEN ? "proven" : "not proven", log_said(log, &f));
+	if (f.kills_armed < 0 || f.kills_now < 0)
+		buf_str(told, "missing\n");
+	else
+		buf_fmt(told, "%lld when armed, %lld now%s\n", (long long)f.kills_armed,
+			(long long)f.kills_now, f.whole ? ", it dies as a whole" : "");
+}
+
 /* Was it asked to end? A signal is nobody's request, and an orderly end with a witness is no mere
  * exit. */
 static bool find_witness(const struct layout *l, struct death *d, struct witness *out)
 {
 	bool orderly = d->observed && WIFEXITED(d->status);
 
-	if (strcmp(d->cause, "host-restart") == 0 || (d->observed && !orderly) ||
+	if (strcmp(d->cause, "host-restart") == 0 || d->oom != OOM_NOT_PROVEN ||
+	    (d->observed && !orderly) ||
 	    !witness_load(l, d->canary.identity, d->canary.server, out))
 		return false;
 	if (orderly && WEXITSTATUS(d->status) == 0)
@@ -108,7 +155,8 @@ static void facts(struct logfmt *f, const struct death *d, const struct witness 
 	logfmt_raw(f, "identity", d->canary.identity);
 	logfmt_i64(f, "server_pid", d->canary.server.pid);
 	logfmt_raw(f, "cause", d->cause);
-	logfmt_raw(f, "evidence", d->observed ? "observed" : "inferred");
+	logfmt_raw(f, "evidence",
+		   d->observed || d->oom != OOM_NOT_PROVEN ? "observed" : "inferred");
 	if (d->observed && WIFEXITED(d->status))
 		logfmt_i64(f, "exit", WEXITSTATUS(d->status));
 	if (d->observed && WIFSIGNALED(d->status)) {
@@ -117,6 +165,7 @@ static void facts(struct logfmt *f, const struct death *d, const struct witness 
 		else
 			logfmt_i64(f, "signal", WTERMSIG(d->status));
 	}
+	logfmt_str(f, "proof", oom_proof_word(d->oom));
 	logfmt_str(f, "command", w->command);
 	logfmt_str(f, "asker", w->asker);
 	if (d->late)
@@ -148,7 +197,9 @@ struct recording {
 	struct logfmt head;        /* the facts, as the line has them */
 	struct witness witness;    /* its command is empty when there is none */
 	const struct buf *machine; /* evidence gathered once for all that died together */
-	bool durable;              /* the last of a burst: its fsync is everybody's */
+	const struct oom_log *oom_log;
+	struct buf oom; /* what is known of a kill for memory */
+	bool durable;   /* the last of a burst: its fsync is everybody's */
 };
 
 static int publish(const struct recording *r, bool *out_created, struct err *e)
@@ -170,6 +221,7 @@ static int publish(const struct recording *r, bool *out_created, struct err *e)
 			r->witness.pids[0] ? r->witness.pids : "none");
 	else
 		buf_str(&text, "witness: none\n");
+	buf_add(&text, buf_cstr(&r->oom), r->oom.len);
 	buf_add(&text, buf_cstr(r->machine), r->machine->len);
 	evidence_pane(r->l, d->canary.identity, &text);
 	if (text.failed)
@@ -247,6 +299,7 @@ static int write_line(const struct death *d, const struct log_place *at, const s
 static void recording_done(struct recording *r)
 {
 	logfmt_done(&r->head);
+	buf_done(&r->oom);
 }
 
 static int record_one(struct recording *r, size_t burst, struct err *e)
@@ -258,6 +311,7 @@ static int record_one(struct recording *r, size_t burst, struct err *e)
 	log_place(r->l, &d->canary, &r->at);
 	death_id(&d->canary, d->id, sizeof d->id);
 	find_cause(d);
+	find_oom(r->l, d, r->oom_log, &r->oom);
 	if (!find_witness(r->l, d, &r->witness))
 		r->witness.command[0] = '\0';
 	logfmt_init(&r->head, clock_utc_ms());
@@ -330,6 +384,7 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 {
 	AUTO(buf_done) struct buf machine = BUF_INIT(CAP_EVIDENCE / 2);
 	AUTO(lock_done) struct lock lock = LOCK_INIT;
+	struct oom_log victims;
 	int result = 0;
 
 	if (fs_mkdirs(l->root_fd, LAYOUT_LOCKS, e) < 0 ||
@@ -337,10 +392,15 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 		      e) < 0)
 		return -1;
 	evidence_machine(&machine);
+	evidence_oom_log(&victims);
 	size_t last = last_armed(l, deaths, n), burst = companions(l, deaths, n, &machine);
 	for (size_t i = 0; i < n; i++) {
 		AUTO(recording_done)
-		struct recording r = {.l = l, .d = &deaths[i], .machine = &machine};
+		struct recording r = {.l = l,
+				      .d = &deaths[i],
+				      .machine = &machine,
+				      .oom_log = &victims,
+				      .oom = BUF_INIT(1024)};
 		struct err one = ERR_INIT;
 
 		r.durable = i + 1 == last || deaths[i].canary.log_dir[0];

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "scratch.h"
 
+#include "iapeer/base/clock.h"
 #include "iapeer/base/str.h"
 
 #include "iapeer/base/banned.h"
@@ -73,6 +75,26 @@ static void what_was_armed_is_on_record(void **state)
 	assert_true(got.armed_at_ms > 0);
 	assert_string_equal(got.who, "");
 	assert_false(canary_server_gone(&got));
+}
+
+static void arming_notes_what_a_kill_for_memory_is_proven_by(void **state)
+{
+	struct world *w = *state;
+	struct canary c = of(ME, self());
+	struct memory_group group;
+	struct armed_memory m;
+
+	canary_armed_memory(&w->l, ME, &m); /* not armed: nothing is known */
+	assert_int_equal(m.mono_ms, 0);
+	assert_int_equal(m.kills, -1);
+	plat_memory_group(getpid(), &group);
+	arm(w, &c);
+	canary_armed_memory(&w->l, ME, &m);
+	assert_true(m.mono_ms > 0 && m.mono_ms <= clock_mono_ms());
+	assert_string_equal(m.group, group.path);
+	assert_int_equal(m.kills, group.path[0] ? group.kills : -1);
+	assert_int_equal(plat_memory_kills(m.group), m.kills);
+	assert_int_equal(m.whole, group.whole);
 }
 
 static void an_ending_takes_the_place_of_the_armed_record(void **state)
@@ -298,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(what_was_armed_is_on_record),
+	    TEST(arming_notes_what_a_kill_for_memory_is_proven_by),
 	    TEST(an_ending_takes_the_place_of_the_armed_record),
 	    TEST(with_nothing_armed_there_is_nothing_to_end),
 	    TEST(killed_between_its_two_steps_an_ending_is_an_ending),

@@ -99,6 +99,21 @@ struct mem_info {
 	int64_t total, available, swap_total, swap_free; /* bytes; -1: not known */
 };
 int plat_mem_info(struct mem_info *out, struct err *e) NODISCARD;
+#define PLAT_MEMORY_GROUP 512
+/* The memory cgroup of a process (Linux, version 1 and 2). */
+struct memory_group {
+	char path[PLAT_MEMORY_GROUP]; /* its folder; "": none, or not told */
+	int64_t kills; /* so many of it has the kernel killed for memory; -1: not told */
+	bool whole;    /* such a kill ends everybody in it, this process too */
+};
+void plat_memory_group(pid_t pid, struct memory_group *out);
+int64_t plat_memory_kills(const char *group); /* of a folder that was told before; -1 */
+bool plat_memory_whole(const char *group);
+/* Each line that the kernel's log still holds, oldest first, as /dev/kmsg gives it. *out_our_pids:
+ * the pids that it names are those that we see (in a container they are not). ERR_FAILED: we may
+ * not read it, or there is none. */
+typedef void plat_line_fn(const char *line, size_t len, void *arg);
+int plat_kernel_log(plat_line_fn *fn, void *arg, bool *out_our_pids, struct err *e) NODISCARD;
 /* Append lines of the kernel's own account of the moment (pressure, cgroup counters of `pid`,
  * kernel messages on memory) for an evidence file; each source that is not there is named as
  * missing. Never fails. */

@@ -1,6 +1,7 @@
 /* evidence.h - what the machine looked like when a server died, gathered in-process (SPEC 10). */
 #pragma once
 #include "iapeer/base/plat.h"
+#include "iapeer/canary/oom.h"
 #include "iapeer/registry/layout.h"
 
 /* Memory, swap, pressure, the 25 largest processes by RSS (names, never arguments), kernel lines.
@@ -8,3 +9,5 @@
 void evidence_machine(struct buf *out);
 /* The last 2 KiB of the pane's log, controls made visible. */
 void evidence_pane(const struct layout *l, const char *identity, struct buf *out);
+/* Whom the kernel says that it killed for memory. Once for a burst. */
+void evidence_oom_log(struct oom_log *out);

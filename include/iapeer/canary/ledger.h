@@ -13,6 +13,7 @@
  */
 #pragma once
 #include "iapeer/base/plat.h"
+#include "iapeer/canary/oom.h"
 #include "iapeer/registry/layout.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,11 +32,21 @@ struct canary {
 	int64_t deadline_utc_ms; /* past it a living server is armed again */
 };
 
+/* What a kill for memory is proven by (oom.h), noted when a server is armed. */
+struct armed_memory {
+	int64_t mono_ms; /* awake time of its boot; 0: not known */
+	char group[PLAT_MEMORY_GROUP];
+	int64_t kills; /* that group's counter; -1: not known */
+	bool whole;    /* that group dies as a whole */
+};
+
 enum canary_state { CANARY_NONE, CANARY_ARMED, CANARY_ENDING };
 
 /* What is on record for the identity. */
 int canary_load(const struct layout *l, const char *identity, enum canary_state *out_state,
 		struct canary *out, struct err *e) NODISCARD;
+/* What was noted when it was armed; what is not on record is not known. */
+void canary_armed_memory(const struct layout *l, const char *identity, struct armed_memory *out);
 /* Every identity with a record (armed or ending), sorted. */
 int canary_list(const struct layout *l, struct strv *out, struct err *e) NODISCARD;
 
@@ -62,7 +73,8 @@ struct death {
 	int status;           /* wait status, when observed */
 	bool late;            /* found after the fact, not watched */
 	/* filled by canary_record: */
-	char cause[32]; /* "sigkill", "exited", "host-restart", "unknown" ... */
+	char cause[32];     /* "sigkill", "exited", "host-restart", "unknown" ... */
+	enum oom_proof oom; /* what proves "oom-kill" */
 	char id[160];
 	bool recorded; /* this call wrote the line; false: somebody else had */
 };
