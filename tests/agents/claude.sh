@@ -11,14 +11,14 @@ filler() { head -c "$1" /dev/zero | tr '\0' 'x'; }    # bytes
 agent cl claude
 from=$(ms)
 send cl "hello from the shell" first
-note "asleep to delivered: $(($(ms) - from)) ms"
-check_eq "asleep: delivered, and woken for it" "delivered true fresh" "$(json status) $(json woke) $(json mode)"
+note "asleep to recorded: $(($(ms) - from)) ms"
+check_eq "asleep: delivered, and woken for it" "delivered recorded true fresh" "$(json status) $(json rung) $(json woke) $(json mode)"
 check_soon "the model was asked with it" 5 said_to_model first
 check_soon "and its answer is on the screen" 5 sees claude-cl "● heard: hello from the shell"
 from=$(ms)
 send cl "once more" second
-note "live to delivered: $(($(ms) - from)) ms"
-check_eq "live: delivered" "delivered false" "$(json status) $(json woke)"
+note "live to recorded: $(($(ms) - from)) ms"
+check_eq "live: delivered" "delivered recorded false" "$(json status) $(json rung) $(json woke)"
 check_soon "the model was asked with it, once" 5 said_to_model second
 
 # ---- words that would be something else to a terminal or to claude
@@ -41,7 +41,7 @@ for i in $(seq 1 50); do
 	work=
 	[ $((i % 10)) -ne 1 ] || work="model:delay=1500 "
 	send cl "$work$i $(filler "${sizes[$((i % 5))]}")" "many-$i"
-	[ "$rc" -eq 0 ] || fail "message $i" "status $rc: $out"
+	[ "$(json rung)" = recorded ] || fail "message $i is recorded" "status $rc: $out"
 done
 check_soon "the model was asked with the last" 20 said_to_model many-50
 wanted=$(for i in $(seq 1 50); do echo "many-$i"; done | tr '\n' ' ')

@@ -10,14 +10,14 @@ filler() { head -c "$1" /dev/zero | tr '\0' 'x'; }    # bytes
 agent co codex
 from=$(ms)
 send co "hello from the shell" first
-note "asleep to delivered: $(($(ms) - from)) ms"
-check_eq "asleep: delivered, and woken for it" "delivered true fresh" "$(json status) $(json woke) $(json mode)"
+note "asleep to recorded: $(($(ms) - from)) ms"
+check_eq "asleep: delivered, and woken for it" "delivered recorded true fresh" "$(json status) $(json rung) $(json woke) $(json mode)"
 check_soon "the model was asked with it" 5 said_to_model first
 check_soon "and its answer is on the screen" 5 sees codex-co "• heard: hello from the shell"
 from=$(ms)
 send co "once more" second
-note "live to delivered: $(($(ms) - from)) ms"
-check_eq "live: delivered" "delivered false" "$(json status) $(json woke)"
+note "live to recorded: $(($(ms) - from)) ms"
+check_eq "live: delivered" "delivered recorded false" "$(json status) $(json rung) $(json woke)"
 check_soon "the model was asked with it" 5 said_to_model second
 
 send co '!touch shell-was-here' bang
@@ -44,7 +44,7 @@ check_eq "in a turn of its own, after the answer" "assistant: heard: work model:
 sizes=(1 100 900 2100 15500)
 for i in $(seq 1 15); do
 	send co "$i $(filler "${sizes[$((i % 5))]}")" "many-$i"
-	[ "$rc" -eq 0 ] || fail "message $i" "status $rc: $out"
+	[ "$(json rung)" = recorded ] || fail "message $i is recorded" "status $rc: $out"
 done
 check_soon "the model was asked with the last" 20 said_to_model many-15
 wanted=$(for i in $(seq 1 15); do echo "many-$i"; done | tr '\n' ' ')

@@ -40,7 +40,7 @@ const oneLine = (text, max) => text.replace(/\s+/g, ' ').trim().slice(0, max);
 function userText(text) {
 	const pasted = text.replace(/<\/?pasted_content[^>]*>\n?/g, '');
 	const tag = /^\s*<([a-z_-]+)/i.exec(pasted);
-	return { role: (tag && tag[1] !== 'iap') || /^\s*# /.test(pasted) ? 'context' : 'user', text: pasted.trim() };
+	return { role: (tag && tag[1] !== 'iap') || /^\s*(# |The following tools just became|ToolSearch is no longer)/.test(pasted) ? 'context' : 'user', text: pasted.trim() };
 }
 
 function textOf(content) {
@@ -90,8 +90,11 @@ function whatIsNew(list) {
 	const texts = fresh.filter((said) => said.role === 'user').map((said) => said.text);
 	const heard = texts.join('\n');
 	const result = fresh.filter((said) => said.role === 'tool').map((said) => said.text).pop();
-	// What a program adds without a tag of its own stands behind a message too.
-	return { heard, newest: texts.filter((text) => text.includes('<iap ')).pop() ?? texts.pop() ?? '', result };
+	// What a program adds without a tag of its own stands behind a message too; alone, it is asked about the message again.
+	const messages = (of) => of.filter((text) => text.includes('<iap '));
+	const before = list.filter((said) => said.role === 'user').map((said) => said.text);
+	const newest = messages(texts).pop() ?? texts.pop() ?? (result === undefined ? messages(before).pop() : '') ?? '';
+	return { heard, newest, result };
 }
 
 // ---- what to do ----------------------------------------------------------------------------------------------------

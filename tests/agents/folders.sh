@@ -51,6 +51,18 @@ check "the person's own hook ran all the same" test -s "$E2E_DIR/own-hook"
 check "and the person's words reached the model: CLAUDE.md" was_asked "r.ids.includes('ada-1') && r.system.includes('Answer in verse')"
 check "AGENTS.md" was_asked "r.ids.includes('cyd-1') && r.system.includes('Answer in prose')"
 
+# ---- each wakes in its own conversation
+for name in ada ben cyd; do
+	must iapeer stop "$name"
+	must iapeer start "$name"
+done
+for name in ben cyd ada; do
+	send "$name" "after the night" "$name-3"
+	check_eq "$name: resumed" "delivered resume" "$(json status) $(json mode)"
+	check_soon "$name has it" 15 said_to_model "$name-3"
+	check_eq "$name: in its own conversation" "$name-1 $name-2 $name-3" "$(last_asked 'r.ids.join(" ")' "r.ids.includes('$name-3')")"
+done
+
 for name in ada ben cyd; do
 	check_exit "$name can be removed" 0 iapeer remove "$name" --force
 done
