@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "iapeer/base/clock.h"
@@ -30,6 +31,22 @@ int launch_tmux_bin(const struct layout *l, const struct settings *s, char out[s
 	return tmux_find(s->tmux_bin, getenv("PATH"), out, e);
 }
 
+/* What it holds is run as us. The folder may be one that others write to, too. */
+static int only_ours(int folder, const char *path, struct err *e)
+{
+	struct fs_info info;
+
+	if (fs_stat(folder, path, &info, e) < 0)
+		return -1;
+	if (!info.exists || ((info.uid == geteuid() || info.uid == 0) && !(info.mode & S_IWOTH)))
+		return 0;
+	if (info.mode & S_IWOTH)
+		return err_set(e, ERR_REFUSED, 0, "%s: others may write to it (mode %03o)", path,
+			       (unsigned)info.mode & 0777);
+	return err_set(e, ERR_REFUSED, 0, "%s belongs to uid %lu, not to us (uid %lu)", path,
+		       (unsigned long)info.uid, (unsigned long)geteuid());
+}
+
 static int add_launch_env(const struct launch_in *in, struct strv *env, struct strv *args,
 			  struct err *e)
 {
@@ -42,6 +59,8 @@ static int add_launch_env(const struct launch_in *in, struct strv *env, struct s
 	if (folder < 0)
 		return err_set(e, ERR_FAILED, 0, "the peer's folder %s is not there",
 			       in->record->cwd);
+	if (only_ours(folder, path, e) < 0)
+		return -1;
 	if (fs_read(folder, path, &text, e) < 0)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
 	return environment_parse(buf_cstr(&text), text.len, path, env, args, e);

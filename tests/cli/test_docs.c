@@ -22,8 +22,9 @@
 #define DOC_MAX (1U << 20)
 
 static const char *const documents[] = {
-    "README.md",        "docs/ARCHITECTURE.md", "docs/CONVENTIONS.md", "docs/FILES.md",
-    "docs/PROTOCOL.md", "docs/TESTING.md",      "docs/PERFORMANCE.md", "docs/RUNTIMES.md",
+    "README.md",           "docs/ARCHITECTURE.md", "docs/CONVENTIONS.md",
+    "docs/FILES.md",       "docs/PROTOCOL.md",     "docs/TESTING.md",
+    "docs/PERFORMANCE.md", "docs/RUNTIMES.md",     "docs/SECURITY.md",
 };
 #define N_DOCUMENTS (sizeof documents / sizeof documents[0])
 

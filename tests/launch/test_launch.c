@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "scratch.h"
 
@@ -223,6 +224,11 @@ static void environment_manifest_and_launch_env_come_together(void **state)
 	assert_null(environment_get(&env, "TMUX_PANE"));
 	assert_int_equal(args.n, 2);
 	assert_string_equal(args.v[1], "-x y");
+	/* Somebody else's words are not run as us. */
+	assert_int_equal(chmod(world_path(w, "bob/.iapeer/runtimes/shell/launch.env"), 0646), 0);
+	FAILS(ERR_REFUSED, launch_environment(&s->in, &env, &args, e));
+	assert_int_equal(chmod(world_path(w, "bob/.iapeer/runtimes/shell/launch.env"), 0640), 0);
+	OK(launch_environment(&s->in, &env, &args, e));
 	world_write(w, "bob/.iapeer/runtimes/shell/launch.env", "no equals sign\n");
 	FAILS(ERR_CORRUPT, launch_environment(&s->in, &env, &args, e));
 }
