@@ -26,7 +26,7 @@ try {
   result.wrong = await call({ personality: 'bob', text: 'x' });
   // A call that is given up while the peer is at it, and the server goes on.
   const given_up = new AbortController();
-  const waiting = call({ personality: 'bob', message: 'read line', wait_secs: 300 }, { signal: given_up.signal });
+  const waiting = call({ personality: 'bob', message: 'cat', wait_secs: 300 }, { signal: given_up.signal });
   setTimeout(() => given_up.abort('enough'), 500);
   result.given_up = await waiting.then(() => 'answered', () => 'rejected');
   await client.ping();
