@@ -288,3 +288,8 @@ int plat_kernel_log(plat_line_fn *fn, void *arg, bool *out_our_pids, struct err 
 	*out_our_pids = false;
 	return err_set(e, ERR_FAILED, 0, "macOS gives no kernel log to read");
 }
+
+int64_t plat_memory_pressure(void)
+{
+	return -1;
+}

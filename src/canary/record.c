@@ -15,6 +15,7 @@
 #include "iapeer/base/proc.h"
 #include "iapeer/base/str.h"
 #include "iapeer/canary/evidence.h"
+#include "iapeer/canary/flight.h"
 #include "iapeer/canary/ledger.h"
 #include "iapeer/canary/witness.h"
 
@@ -223,6 +224,7 @@ static int publish(const struct recording *r, bool *out_created, struct err *e)
 		buf_str(&text, "witness: none\n");
 	buf_add(&text, buf_cstr(&r->oom), r->oom.len);
 	buf_add(&text, buf_cstr(r->machine), r->machine->len);
+	flight_table(r->l, d->canary.identity, d->canary.server.pid, &text);
 	evidence_pane(r->l, d->canary.identity, &text);
 	if (text.failed)
 		text.failed = false; /* cut at the cap: some evidence is better than none */

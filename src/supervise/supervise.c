@@ -354,6 +354,7 @@ static void keeper_free(struct keeper **p)
 	workq_done(&(*p)->work);
 	policies_done(&(*p)->policies);
 	keeper_absent_done(*p);
+	keeper_recorder_done(*p);
 	strv_done(&(*p)->on_attention);
 	registry_done(&(*p)->registry);
 	while ((*p)->waiting) {

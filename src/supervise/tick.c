@@ -304,6 +304,7 @@ static void on_tick(uv_timer_t *t)
 	struct keeper *k = t->data;
 
 	keeper_tick(k, NULL);
+	keeper_record_flight(k);
 	if (clock_mono_ms() - k->tidied_mono_ms > TIDY_MS) {
 		keeper_tidy(k);
 		keeper_absent(k);

@@ -48,6 +48,10 @@ int fs_publish_soft(int dirfd, const char *path, const void *bytes, size_t len, 
 int fs_write_soft(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
 		  struct err *e) NODISCARD;
 
+/* Overwrite bytes in place (the file is made if need be, mode 0600). Neither atomic nor durable. */
+int fs_write_at(int dirfd, const char *path, int64_t offset, const void *bytes, size_t len,
+		struct err *e) NODISCARD;
+
 int fs_unlink(int dirfd, const char *path, struct err *e) NODISCARD; /* missing: done */
 int fs_rename(int dirfd, const char *from, const char *to,
 	      struct err *e) NODISCARD; /* and fsync of to's folder */

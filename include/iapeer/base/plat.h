@@ -114,6 +114,9 @@ bool plat_memory_whole(const char *group);
  * not read it, or there is none. */
 typedef void plat_line_fn(const char *line, size_t len, void *arg);
 int plat_kernel_log(plat_line_fn *fn, void *arg, bool *out_our_pids, struct err *e) NODISCARD;
+/* Stalls for want of memory: hundredths of a percent of the last 10 s in which somebody waited
+ * (Linux PSI); -1: not told. */
+int64_t plat_memory_pressure(void);
 /* Append lines of the kernel's own account of the moment (pressure, cgroup counters of `pid`,
  * kernel messages on memory) for an evidence file; each source that is not there is named as
  * missing. Never fails. */

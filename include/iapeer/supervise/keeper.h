@@ -3,7 +3,9 @@
 #pragma once
 #include "iapeer/base/fs.h"
 #include "iapeer/base/json.h"
+#include "iapeer/canary/flight.h"
 #include "iapeer/canary/ledger.h"
+#include "iapeer/delivery/status.h"
 #include "iapeer/launch/session.h"
 #include "iapeer/registry/registry.h"
 #include "iapeer/registry/settings.h"
@@ -20,6 +22,7 @@ struct reaped {
 
 struct keeper;
 struct notice; /* attention.c */
+struct census; /* recorder.c */
 
 /* One watched tmux server. Freed by its poll handle's close callback. */
 struct watched {
@@ -46,6 +49,13 @@ struct watched {
 	enum wake_policy policy; /* when its session came on record */
 	int64_t due_mono_ms; /* to be looked at then, before the next tick; 0: the tick is enough */
 	int64_t ask_ms;      /* its server was stopped: asked again after so long; 0: it answers */
+	struct {
+		uint64_t last;          /* number of its newest sample; 0: not looked up yet */
+		int64_t reported_at_ms; /* of the report that is told of: */
+		bool told;
+		enum peer_status status;
+		struct flight_sample now; /* the one that is being made */
+	} flight;
 	struct watched *next;
 };
 
@@ -142,6 +152,7 @@ struct keeper {
 	int64_t config_mtime_ms;  /* of config.json, as it was read for that; with its inode */
 	uint64_t config_inode;
 	struct notice *notices;
+	struct census *census;    /* all processes at the last tick */
 	struct registry registry; /* as it was when this was its file: keeper_registry() */
 	struct fs_info registry_file;
 	struct reaped ring[REAPED_RING];
@@ -185,6 +196,10 @@ void keeper_end_workers(struct keeper *k);
 /* absent.c: state whose identity left the registry by other hands */
 void keeper_absent(struct keeper *k);
 void keeper_absent_done(struct keeper *k);
+
+/* recorder.c: a sample of each peer (canary/flight.h), with each tick */
+void keeper_record_flight(struct keeper *k);
+void keeper_recorder_done(struct keeper *k);
 
 /* attention.c */
 /* A peer may have begun to need a person, or have ceased to: the owner's command is run for each
