@@ -71,6 +71,8 @@ static void look(struct keeper *k, const struct registry *r, const struct fleet 
 	}
 	keeper_due_unknown(k, identity, o->snap.session == SESSION_UNKNOWN);
 	work = o->snap.queued || o->snap.sending;
+	if (!k->settings.canary && o->has_session && o->canary_state == CANARY_NONE)
+		keeper_watch(k, identity);
 	if (o->snap.session == SESSION_ABSENT)
 		observe_duty(&in, keeper_policy(k, in.record), o);
 	d = decide(work ? TRIG_MESSAGE : TRIG_LOOK, &o->snap);

@@ -17,6 +17,9 @@
 #define STATUS_MS    20
 #define BATCH        256
 #define SPARE_FDS    64
+#define NUDGE_MS     20 /* then 40, 80 ...: tmux loses a signal while it waits for a helper */
+#define NUDGE_MAX_MS 1000
+#define FINISH_MS    1000 /* from a program's end: what tmux has not done by then a worker does */
 
 static void on_deaths(uv_timer_t *t)
 {
@@ -38,8 +41,30 @@ static void pane_freed(uv_handle_t *h)
 {
 	struct pane_watch *p = h->data;
 
+	if (--p->open_handles > 0)
+		return;
 	close(p->fd);
 	free(p);
+}
+
+static void pane_forget(struct pane_watch *p)
+{
+	uv_close((uv_handle_t *)&p->poll, pane_freed);
+	uv_close((uv_handle_t *)&p->nudge, pane_freed);
+}
+
+/* A tmux that already knows takes no harm; one that lost the signal again is told again, until its
+ * server has ended and nobody watches it any more. */
+static void on_nudge(uv_timer_t *t)
+{
+	struct pane_watch *p = t->data;
+	struct err e;
+
+	if (plat_signal(p->server, SIGCHLD, &e) < 0)
+		log_debug("watch", "%s", e.msg);
+	if (p->nudge_ms < NUDGE_MAX_MS)
+		uv_timer_start(t, on_nudge, (uint64_t)p->nudge_ms, 0);
+	p->nudge_ms *= 2;
 }
 
 /* Its hook tells tmux, and tmux ends the server, within milliseconds. With libutempter tmux may
@@ -48,14 +73,13 @@ static void pane_freed(uv_handle_t *h)
 static void on_pane_exit(uv_poll_t *poll, int status, int events)
 {
 	struct pane_watch *p = poll->data;
-	struct err e;
 
 	(void)status;
 	(void)events;
 	uv_poll_stop(poll);
-	if (plat_signal(p->server, SIGCHLD, &e) < 0)
-		log_debug("watch", "%s", e.msg);
-	keeper_want(p->k, p->identity, TRIG_LOOK, false, clock_mono_ms() + 1000);
+	p->nudge_ms = NUDGE_MS;
+	on_nudge(&p->nudge);
+	keeper_want(p->k, p->identity, TRIG_LOOK, false, clock_mono_ms() + FINISH_MS);
 }
 
 static enum runtime_kind kind_of(const struct layout *l, const char *runtime)
@@ -125,7 +149,9 @@ static void watch_pane(struct watched *w)
 	p->fd = fd;
 	str_cut(p->identity, sizeof p->identity, w->canary.identity);
 	uv_poll_init(&w->k->loop, &p->poll, fd);
-	p->poll.data = p;
+	uv_timer_init(&w->k->loop, &p->nudge);
+	p->open_handles = 2;
+	p->poll.data = p->nudge.data = p;
 	uv_poll_start(&p->poll, UV_READABLE, on_pane_exit);
 	w->pane = p;
 }
@@ -135,7 +161,7 @@ static void watch_pane(struct watched *w)
 static void forget(struct keeper *k, struct watched *w)
 {
 	if (w->pane)
-		uv_close((uv_handle_t *)&w->pane->poll, pane_freed);
+		pane_forget(w->pane);
 	for (struct watched **p = &k->watched; *p; p = &(*p)->next)
 		if (*p == w) {
 			*p = w->next;
@@ -182,12 +208,13 @@ void keeper_watch_exit(struct watched *w)
 	uv_timer_start(&k->death_timer, on_deaths, 0, 0);
 }
 
-static void begin(struct keeper *k, const struct canary *c)
+static void begin(struct keeper *k, const struct canary *c, bool unarmed)
 {
 	struct watched *w = xcalloc(1, sizeof *w);
 
 	w->k = k;
 	w->canary = *c;
+	w->unarmed = unarmed;
 	w->fd = -1;
 	w->next = k->watched;
 	k->watched = w;
@@ -218,10 +245,28 @@ static void look_at_ending(struct keeper *k, const struct canary *c)
 		log_warn("watch", "identity=%s %s", c->identity, e.msg);
 }
 
+/* IAPEER_CANARY=off: the session is watched all the same, to be parked and served. */
+static bool live_unarmed(const struct keeper *k, const char *identity, struct canary *out)
+{
+	struct session s;
+	struct peer_id id;
+	struct err e;
+
+	if (k->settings.canary || peer_parse(identity, &id, &e) < 0 ||
+	    session_load(k->layout, &id, &s, &e) < 0)
+		return false;
+	*out = (struct canary){.server = s.server};
+	str_cut(out->identity, sizeof out->identity, identity);
+	str_cut(out->boot_id, sizeof out->boot_id, s.boot_id);
+	str_cut(out->socket, sizeof out->socket, s.socket);
+	return !canary_server_gone(out);
+}
+
 void keeper_watch(struct keeper *k, const char *identity)
 {
 	struct watched *w = keeper_find(k, identity);
 	enum canary_state state;
+	bool unarmed;
 	struct canary c;
 	struct err e;
 
@@ -231,8 +276,12 @@ void keeper_watch(struct keeper *k, const char *identity)
 	}
 	if (state == CANARY_ENDING)
 		look_at_ending(k, &c);
+	unarmed = state == CANARY_NONE && live_unarmed(k, identity, &c);
+	if (unarmed)
+		state = CANARY_ARMED;
 	if (w && (w->dying || (state == CANARY_ARMED && w->canary.server.pid == c.server.pid &&
 			       w->canary.server.birth == c.server.birth))) {
+		w->unarmed = unarmed || (w->unarmed && w->dying);
 		watch_pane(w);
 		return;
 	}
@@ -240,7 +289,7 @@ void keeper_watch(struct keeper *k, const char *identity)
 		return; /* a watched server that is ended on purpose is forgotten at its end */
 	if (w)
 		forget(k, w);
-	begin(k, &c);
+	begin(k, &c, unarmed);
 }
 
 void keeper_watch_all(struct keeper *k)
@@ -270,7 +319,7 @@ static size_t collect(struct keeper *k, struct death *deaths, bool *out_more)
 
 	*out_more = false;
 	for (struct watched *w = k->watched; w && n < BATCH; w = w->next) {
-		if (!w->dying)
+		if (!w->dying || w->unarmed)
 			continue;
 		deaths[n] = (struct death){.canary = w->canary, .late = w->late};
 		if (know_status(k, w, &deaths[n]))
@@ -302,6 +351,21 @@ static void after(struct keeper *k, const struct canary *c)
 	keeper_watch(k, c->identity); /* a new server may be armed already */
 }
 
+/* Nothing is recorded of them; a worker forgets the session. */
+static void settle_unarmed(struct keeper *k)
+{
+	for (struct watched *w = k->watched, *next; w; w = next) {
+		char identity[sizeof w->canary.identity];
+
+		next = w->next;
+		if (!w->dying || !w->unarmed)
+			continue;
+		str_cut(identity, sizeof identity, w->canary.identity);
+		forget(k, w);
+		keeper_look(k, identity, 0);
+	}
+}
+
 void keeper_settle_deaths(struct keeper *k)
 {
 	struct death *deaths = xcalloc(BATCH, sizeof *deaths);
@@ -310,6 +374,7 @@ void keeper_settle_deaths(struct keeper *k)
 	struct err e;
 
 	keeper_reap(k);
+	settle_unarmed(k);
 	n = collect(k, deaths, &more);
 	if (n > 0 && canary_record(k->layout, deaths, n, &e) < 0)
 		log_error("watch", "record a death: %s", e.msg);

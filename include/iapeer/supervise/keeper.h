@@ -34,6 +34,7 @@ struct watched {
 	struct pane_watch *pane; /* its program, once the session is on record; NULL: not watched */
 	bool dying;              /* seen dead, to be recorded */
 	bool late;               /* dead before we looked */
+	bool unarmed;            /* IAPEER_CANARY=off: its end is noticed, not recorded */
 	int tries;               /* looks for its exit status */
 	struct {
 		bool known; /* its record was read, and nobody has touched it since */
@@ -59,13 +60,16 @@ struct watched {
 	struct watched *next;
 };
 
-/* The program in a watched server. Freed by its poll handle's close callback. */
+/* The program in a watched server. Freed by the last close callback of its handles. */
 struct pane_watch {
 	struct keeper *k;
 	struct proc_ref server;
 	char identity[PEER_IDENTITY_MAX + 1];
 	int fd;
 	uv_poll_t poll;
+	uv_timer_t nudge; /* after its end: until tmux has seen it */
+	int64_t nudge_ms; /* to the next nudge */
+	int open_handles;
 };
 
 /* One worker process. Freed when process and pipe have both been closed. */
