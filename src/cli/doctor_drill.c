@@ -222,30 +222,42 @@ static int kill_it(const struct drill *d, const struct way *w, const struct sess
 	return tmux_ask_kill(&t, w->command, clock_mono_ms() + COMMAND_MS, e);
 }
 
+static int await_record(struct follow *exits, struct search *found, int64_t deadline_ms,
+			struct err *e)
+{
+	int64_t left;
+
+	while (!found->found && (left = deadline_ms - clock_mono_ms()) > 0) {
+		if (follow_read(exits, each_line, found, e) < 0)
+			return -1;
+		if (!found->found && follow_wait(exits, left) == FOLLOW_NOBODY)
+			break;
+	}
+	return 0;
+}
+
 /* Wake it, end it, wait for the record. *out_ms: from the end to the record. */
 static int try_way(struct drill *d, const struct way *w, struct search *found, int64_t *out_ms,
 		   struct err *e)
 {
 	AUTO(follow_done) struct follow exits = FOLLOW_INIT;
 	struct session s;
-	int64_t from, left;
+	int64_t from;
+	int rc;
 
 	d->stuck = OURSELVES(WAKE_MS, e, "send", PEER, "true") < 0;
 	if (d->stuck || session_load(&d->l, &d->id, &s, e) < 0 ||
 	    follow_add(&exits, &d->l, LAYOUT_EXITS_LOG, 0, e) < 0)
 		return -1;
-	found->s = &s;
 	from = clock_mono_ms();
 	if (kill_it(d, w, &s, e) < 0)
 		return -1;
-	while (!found->found && (left = from + RECORD_MS - clock_mono_ms()) > 0) {
-		if (follow_read(&exits, each_line, found, e) < 0)
-			return -1;
-		if (!found->found && follow_wait(&exits, left) == FOLLOW_NOBODY)
-			break;
-	}
-	*out_ms = clock_mono_ms() - from;
+	found->s = &s;
+	rc = await_record(&exits, found, from + RECORD_MS, e);
 	found->s = NULL;
+	*out_ms = clock_mono_ms() - from;
+	if (rc < 0)
+		return -1;
 	if (!found->found)
 		return err_set(e, ERR_TIMEOUT, 0, "no record within %d s", RECORD_MS / 1000);
 	return 0;

@@ -10,9 +10,9 @@
 #include "iapeer/registry/profile.h"
 #include "iapeer/registry/registry.h"
 
-#define PROMPT_FILE_MAX (128U << 10) /* bytes of one document */
-#define PROMPT_MAX      (512U << 10) /* of the whole */
-#define PROMPT_TEAM_MAX 200          /* peers named; the rest is counted */
+#define PROMPT_FILE_MAX ((size_t)128 << 10) /* bytes of one document */
+#define PROMPT_MAX      ((size_t)512 << 10) /* of the whole */
+#define PROMPT_TEAM_MAX 200                 /* peers named; the rest is counted */
 
 struct prompt_in {
 	const struct layout *layout;
