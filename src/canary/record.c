@@ -200,7 +200,7 @@ struct recording {
 	const struct buf *machine; /* evidence gathered once for all that died together */
 	const struct oom_log *oom_log;
 	struct buf oom; /* what is known of a kill for memory */
-	bool durable;   /* the last of a burst: its fsync is everybody's */
+	bool durable;   /* the last of a burst: its fsync is everybody's in that log */
 };
 
 static int publish(const struct recording *r, bool *out_created, struct err *e)
@@ -345,15 +345,16 @@ static bool still_armed(const struct layout *l, const struct canary *c, struct e
 	       now.server.birth == c->server.birth;
 }
 
-/* The one whose fsync makes the root's log durable for all; those in other logs make their own. */
-static size_t last_armed(const struct layout *l, const struct death *deaths, size_t n)
+/* Is its fsync the one that makes its log durable for all that died with it? */
+static bool last_in_its_log(const struct layout *l, const struct death *deaths, size_t n, size_t i)
 {
 	struct err e;
 
-	while (n > 0 &&
-	       (deaths[n - 1].canary.log_dir[0] || !still_armed(l, &deaths[n - 1].canary, &e)))
-		n--;
-	return n;
+	for (size_t k = n - 1; k > i; k--)
+		if (strcmp(deaths[k].canary.log_dir, deaths[i].canary.log_dir) == 0 &&
+		    still_armed(l, &deaths[k].canary, &e))
+			return false;
+	return true;
 }
 
 /* How many died together, and in the evidence who. */
@@ -395,7 +396,7 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 		return -1;
 	evidence_machine(&machine);
 	evidence_oom_log(&victims);
-	size_t last = last_armed(l, deaths, n), burst = companions(l, deaths, n, &machine);
+	size_t burst = companions(l, deaths, n, &machine);
 	for (size_t i = 0; i < n; i++) {
 		AUTO(recording_done)
 		struct recording r = {.l = l,
@@ -405,7 +406,7 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 				      .oom = BUF_INIT(1024)};
 		struct err one = ERR_INIT;
 
-		r.durable = i + 1 == last || deaths[i].canary.log_dir[0];
+		r.durable = last_in_its_log(l, deaths, n, i);
 		deaths[i].recorded = false;
 		if (!still_armed(l, &deaths[i].canary, &one))
 			continue; /* ended on purpose, or recorded, by somebody else meanwhile */
@@ -415,7 +416,7 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 			deaths[i].id[0] = '\0'; /* its record stays: the next observer goes on */
 		}
 	}
-	/* The last line's fsync made all lines durable; only now may the records go. */
+	/* Each log's last fsync made all its lines durable; only now may the records go. */
 	for (size_t i = 0; i < n; i++) {
 		struct err one = ERR_INIT;
 

@@ -6,9 +6,9 @@ need_proc
 
 GROUP=
 leave_group() {
-	local status=$? pid i
+	local status=$? pid _
 	if [ -n "$GROUP" ]; then
-		for i in 1 2 3 4 5 6 7 8 9 10; do
+		for _ in 1 2 3 4 5 6 7 8 9 10; do
 			while read -r pid; do kill -KILL "$pid" 2>/dev/null; done <"$GROUP/cgroup.procs"
 			rmdir "$GROUP" 2>/dev/null && break
 			read -r -t 0.1 <> <(:) # what was killed needs a moment to leave
