@@ -22,9 +22,10 @@
 #define DOC_MAX (1U << 20)
 
 static const char *const documents[] = {
-    "README.md",           "docs/ARCHITECTURE.md", "docs/CONVENTIONS.md",
-    "docs/FILES.md",       "docs/PROTOCOL.md",     "docs/TESTING.md",
-    "docs/PERFORMANCE.md", "docs/RUNTIMES.md",     "docs/SECURITY.md",
+    "README.md",        "docs/ARCHITECTURE.md", "docs/CONVENTIONS.md", "docs/FILES.md",
+    "docs/PROTOCOL.md", "docs/TESTING.md",      "docs/PERFORMANCE.md", "docs/RUNTIMES.md",
+    "docs/SECURITY.md", "docs/GUIDE.md",        "docs/RECOVERY.md",    "docs/FAQ.md",
+    "docs/CI.md",
 };
 #define N_DOCUMENTS (sizeof documents / sizeof documents[0])
 
