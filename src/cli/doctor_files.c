@@ -13,7 +13,7 @@
 #include "iapeer/base/fs_path.h"
 #include "iapeer/base/plat.h"
 #include "iapeer/base/str.h"
-#include "iapeer/cli/binary_link.h"
+#include "iapeer/registry/binary_link.h"
 
 #include "iapeer/base/banned.h"
 

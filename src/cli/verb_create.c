@@ -12,12 +12,12 @@
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
-#include "iapeer/cli/binary_link.h"
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/words.h"
 #include "iapeer/lifecycle/remove.h"
+#include "iapeer/registry/binary_link.h"
 #include "iapeer/registry/environment.h"
 #include "iapeer/registry/service.h"
 

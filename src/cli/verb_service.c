@@ -17,7 +17,7 @@
 #include "iapeer/base/log.h"
 #include "iapeer/base/proc.h"
 #include "iapeer/base/str.h"
-#include "iapeer/cli/binary_link.h"
+#include "iapeer/registry/binary_link.h"
 #include "iapeer/registry/service.h"
 #include "iapeer/supervise/reference.h"
 #include "iapeer/supervise/unit.h"

@@ -17,6 +17,7 @@
 #include "iapeer/base/log.h"
 #include "iapeer/base/proc.h"
 #include "iapeer/base/str.h"
+#include "iapeer/registry/binary_link.h"
 #include "iapeer/registry/settings.h"
 #include "iapeer/supervise/reference.h"
 
@@ -187,6 +188,10 @@ static int greet(const struct layout *l, struct keeper_link *k, int64_t deadline
 	char text[512];
 	const char *build, *theirs;
 
+	/* What a wake starts outlives every command and finds us by that link: a file that is gone
+	 * altogether would leave panes without a log. */
+	if (binary_link_ensure(l, e) < 0)
+		return -1;
 	json_set_str(ask, "op", "hello");
 	if (keeper_ask(k, ask, deadline_ms, &reply, e) < 0)
 		return -1;

@@ -1,4 +1,4 @@
-#include "iapeer/cli/binary_link.h"
+#include "iapeer/registry/binary_link.h"
 
 #include <fcntl.h>
 #include <limits.h>
