@@ -193,16 +193,73 @@ static void verbs_that_are_named_exist(void **state)
 	}
 }
 
-static void the_architecture_fits_on_a_few_screens(void **state)
+static size_t lines_of(const char *rel)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(DOC_MAX);
-	size_t lines = 0;
+	size_t n = 0;
+
+	read_doc(rel, &b);
+	for (size_t i = 0; i < b.len; i++)
+		n += b.p[i] == '\n';
+	return n;
+}
+
+static void what_people_read_is_short(void **state)
+{
+	static const char *const pages[] = {"README.md",        "docs/GUIDE.md", "docs/RECOVERY.md",
+					    "docs/SECURITY.md", "docs/FAQ.md",   "docs/CI.md"};
 
 	(void)state;
-	read_doc("docs/ARCHITECTURE.md", &b);
-	for (size_t i = 0; i < b.len; i++)
-		lines += b.p[i] == '\n';
-	assert_true(lines <= 150);
+	for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
+		if (lines_of(pages[i]) > 200)
+			fail_msg("%s has %zu lines", pages[i], lines_of(pages[i]));
+}
+
+static void the_readme_names_the_two_commands_and_the_pages(void **state)
+{
+	static const char *const named[] = {
+	    "\ntests/quickstart ", "\ntests/run ",  "(docs/GUIDE.md)", "(docs/RECOVERY.md)",
+	    "(docs/SECURITY.md)",  "(docs/FAQ.md)", "(docs/CI.md)",    "(docs/PERFORMANCE.md)",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+		must_have("README.md", named[i]);
+}
+
+/* A figure with its unit, as the README has it, stands in the page that says how it was made. */
+static void figures_are_those_that_were_measured(void **state)
+{
+	static const char *const units[] = {" ms", " MiB", " KiB"};
+	AUTO(buf_done) struct buf b = BUF_INIT(DOC_MAX);
+	size_t found = 0;
+
+	(void)state;
+	read_doc("README.md", &b);
+	for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
+		const char *s = buf_cstr(&b);
+
+		for (const char *at = s; (at = strstr(at, units[u])) != NULL; at++) {
+			const char *from = at;
+			char figure[64];
+
+			while (from > s && (isdigit((unsigned char)from[-1]) || from[-1] == '.'))
+				from--;
+			if (from == at)
+				continue;
+			snprintf(figure, sizeof figure, " %.*s%s", (int)(at - from), from,
+				 units[u]);
+			must_have("docs/PERFORMANCE.md", figure);
+			found++;
+		}
+	}
+	assert_true(found >= 5);
+}
+
+static void the_architecture_fits_on_a_few_screens(void **state)
+{
+	(void)state;
+	assert_true(lines_of("docs/ARCHITECTURE.md") <= 150);
 }
 
 int main(void)
@@ -214,6 +271,9 @@ int main(void)
 	    cmocka_unit_test(files_that_are_named_are_there),
 	    cmocka_unit_test(links_lead_somewhere),
 	    cmocka_unit_test(verbs_that_are_named_exist),
+	    cmocka_unit_test(what_people_read_is_short),
+	    cmocka_unit_test(the_readme_names_the_two_commands_and_the_pages),
+	    cmocka_unit_test(figures_are_those_that_were_measured),
 	    cmocka_unit_test(the_architecture_fits_on_a_few_screens),
 	};
 
