@@ -120,6 +120,7 @@ const struct opt apply_opts[] = {
     {.name = "trigger", .value = "<word>", .help = "why"},
     {.name = "build", .value = "<id>", .help = "the keeper's build"},
     {.name = "activity", .value = "<stamp>", .help = "the signs of life it saw"},
+    {.name = "files", .value = "<n>", .help = "the limit of descriptors it was given"},
     {.name = NULL},
 };
 const struct opt panelog_opts[] = {

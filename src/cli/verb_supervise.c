@@ -98,17 +98,19 @@ int verb_apply(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	const char *trigger = opt_value(p, "trigger"), *build = opt_value(p, "build");
 
-	int64_t activity = 0;
+	int64_t activity = 0, files = 0;
 
 	if (!trigger || !build)
 		return err_set(e, ERR_USAGE, 0, "--trigger and --build are needed");
-	if (opt_i64(p, "activity", 0, INT64_MAX, &activity, e) < 0)
+	if (opt_i64(p, "activity", 0, INT64_MAX, &activity, e) < 0 ||
+	    opt_i64(p, "files", 0, INT64_MAX, &files, e) < 0)
 		return -1;
 	return supervise_worker(&c->layout,
 				&(struct worker_args){.identity = p->args[0],
 						      .trigger = trigger,
 						      .build = build,
-						      .activity_stamp = activity},
+						      .activity_stamp = activity,
+						      .files = files},
 				e);
 }
 

@@ -153,15 +153,32 @@ static void environment_of(const struct keeper *k, const struct peer_id *id, con
 	environment_set(env, "IAPEER_DETAIL", buf_cstr(&detail));
 }
 
+/* The owner's command, with the limit of descriptors that we were given ourselves. */
+static void command_of(const struct keeper *k, const char *program, struct strv *out)
+{
+	char files[24];
+
+	if (k->files_given > 0) {
+		snprintf(files, sizeof files, "%lld", (long long)k->files_given);
+		strv_add(out, "/bin/sh");
+		strv_add(out, "-c");
+		strv_add(out, "ulimit -S -n \"$0\"; exec \"$@\"");
+		strv_add(out, files);
+	}
+	strv_add(out, program);
+	for (size_t i = 1; i < k->on_attention.n; i++)
+		strv_add(out, k->on_attention.v[i]);
+}
+
 static void run(struct keeper *k, const struct peer_id *id, const struct status *s)
 {
 	AUTO(strv_done) struct strv env = STRV_INIT;
+	AUTO(strv_done) struct strv args = STRV_INIT;
 	struct notice *n = xcalloc(1, sizeof *n);
 	uv_stdio_container_t io[3] = {{.flags = UV_IGNORE},
 				      {.flags = UV_INHERIT_FD, .data.fd = 2},
 				      {.flags = UV_INHERIT_FD, .data.fd = 2}};
 	uv_process_options_t o = {.exit_cb = on_exit_notice,
-				  .args = strv_argv(&k->on_attention),
 				  .cwd = k->layout->root,
 				  .flags = UV_PROCESS_DETACHED,
 				  .stdio_count = 3,
@@ -179,7 +196,9 @@ static void run(struct keeper *k, const struct peer_id *id, const struct status 
 		free(n);
 		return;
 	}
-	o.file = program;
+	command_of(k, program, &args);
+	o.args = strv_argv(&args);
+	o.file = args.v[0];
 	n->k = k;
 	n->open_handles = 2;
 	uv_timer_init(&k->loop, &n->deadline);

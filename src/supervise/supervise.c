@@ -306,10 +306,8 @@ static int open_log(const struct layout *l, struct err *e)
 	if (fs_place(l->root_fd, LAYOUT_KEEPER_LOG, &at, e) < 0)
 		return -1;
 	fd = openat(at.fd, at.name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_set(e, ERR_FAILED, errno, "open %s", LAYOUT_KEEPER_LOG);
 	/* Workers inherit 2: what they say goes to the same place. */
-	if (dup2(fd, STDERR_FILENO) < 0)
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
 		return err_set(e, ERR_FAILED, errno, "open %s", LAYOUT_KEEPER_LOG);
 	log_open(fd, LOG_INFO);
 	return 0;
@@ -328,6 +326,7 @@ static int run(struct keeper *k, const struct supervise_opts *o, struct err *e)
 {
 	bool reaper = false;
 
+	keeper_raise_files(k);
 	if (plat_become_reaper(&reaper, e) < 0)
 		log_warn("supervise", "%s: causes of death will be inferred more often", e->msg);
 	if (init_handles(k, e) < 0 || keeper_watch_files(k, e) < 0 || keeper_listen(k, e) < 0)
@@ -414,10 +413,10 @@ int supervise_run(const struct layout *l, const struct supervise_opts *o, struct
 		return -1;
 	if (reference_refuse(l, e) < 0 || take_over(l, o, &lock, e) < 0)
 		return -1;
-	if (o->on_demand && open_log(l, e) < 0)
-		return -1;
 	if (!o->on_demand)
 		log_open(STDERR_FILENO, LOG_INFO);
+	else if (open_log(l, e) < 0)
+		return -1;
 	/* Nothing of the folder that we were started in is to be kept busy. */
 	if (chdir("/") < 0)
 		return err_set(e, ERR_FAILED, errno, "go to /");

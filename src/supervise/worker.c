@@ -1,6 +1,7 @@
 /* The worker's side: one peer, one trigger, events as JSON lines on standard output. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "iapeer/base/build.h"
@@ -64,6 +65,18 @@ static void say_done(const struct apply_outcome *o, const struct err *e)
 	say(j);
 }
 
+/* The keeper has raised its own; peers live with what its starter gave. */
+static void limit_files(int64_t files)
+{
+	struct rlimit r;
+
+	if (files <= 0 || getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return;
+	r.rlim_cur = (rlim_t)files;
+	if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+		log_warn("worker", "the limit of descriptors stays raised");
+}
+
 int supervise_worker(const struct layout *l, const struct worker_args *a, struct err *e)
 {
 	AUTO(registry_done) struct registry r = {.n = 0};
@@ -77,6 +90,7 @@ int supervise_worker(const struct layout *l, const struct worker_args *a, struct
 			      .lock_deadline_ms = clock_mono_ms() + LOCK_MS,
 			      .events = {.ready = on_ready, .receipt = on_receipt}};
 
+	limit_files(a->files);
 	if (strcmp(a->build, build_id) != 0)
 		return err_set(e, ERR_REFUSED, 0, "I am build %s, the keeper is %s", build_id,
 			       a->build);

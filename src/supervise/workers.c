@@ -215,8 +215,8 @@ static struct worker *worker_new(struct keeper *k, const struct work *work, enum
 static void start(struct keeper *k, struct work *work, enum trigger trigger)
 {
 	struct worker *w = worker_new(k, work, trigger);
-	char name[] = "iapeer", verb[] = "_apply", by[48], build[64], activity[48];
-	char *argv[] = {name, verb, w->identity, by, build, activity, NULL};
+	char name[] = "iapeer", verb[] = "_apply", by[48], build[64], activity[48], files[48];
+	char *argv[] = {name, verb, w->identity, by, build, activity, files, NULL};
 	uv_stdio_container_t io[3] = {{.flags = UV_IGNORE},
 				      {.flags = (uv_stdio_flags)(UV_CREATE_PIPE | UV_WRITABLE_PIPE),
 				       .data.stream = (uv_stream_t *)&w->out},
@@ -233,6 +233,7 @@ static void start(struct keeper *k, struct work *work, enum trigger trigger)
 	snprintf(build, sizeof build, "--build=%s", build_id);
 	snprintf(activity, sizeof activity, "--activity=%lld",
 		 (long long)keeper_activity(k, w->identity));
+	snprintf(files, sizeof files, "--files=%lld", (long long)k->files_given);
 	if (rc == 0)
 		rc = uv_spawn(&k->loop, &w->process, &o);
 	if (rc < 0) {

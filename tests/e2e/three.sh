@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Three ends of its own in a row: refused, and said what clears it. Three kills from outside: woken each time. The keeper
+# Descriptors. Three ends of its own in a row: refused, and said what clears it. Three kills from outside: woken each time. The keeper
 # killed while it parks; the binary replaced under a running keeper.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 need_proc
@@ -7,6 +7,16 @@ e2e_begin
 
 deaths_of() { count_lines "ev=server-exit identity=$1 " "$LOGS/exits.log"; }
 ends_of() { count_lines "ev=session-exit identity=$1 " "$LOGS/exits.log"; }
+
+# ---- descriptors: more for the keeper, for peers what was given
+ulimit -S -n 256
+must iapeer create lim --runtime shell
+check_exit "a peer's limit is its starter's" 0 iapeer ask lim 'ulimit -S -n'
+check_eq "not the keeper's" 256 "$(printf '%s' "$out" | tr -d '[:space:]')"
+files_of() { sed -n 's/^Max open files *\([0-9a-z]*\) .*/\1/p' "/proc/$1/limits"; }
+check "which is higher" test "$(files_of "$(keeper)")" -gt 256
+check_eq "its tmux server's is not" 256 "$(files_of "$(session_of shell-lim)")"
+must iapeer remove lim --force
 
 # ---- three ends of its own
 must iapeer create bob --runtime shell

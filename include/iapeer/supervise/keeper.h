@@ -135,6 +135,7 @@ struct keeper {
 	const struct layout *layout;
 	struct settings settings;
 	bool on_demand, leaving;
+	int64_t files_given; /* our soft limit of descriptors before we raised it; 0: we did not */
 	char socket[LAYOUT_PATH];
 	uv_loop_t loop;
 	uv_pipe_t listener;
@@ -173,6 +174,9 @@ void keeper_look(struct keeper *k, const char *identity,
 /* The registry as it is now; read again only when its file is another one. Borrowed until the next
  * call. NULL and *e: it cannot be read. */
 const struct registry *keeper_registry(struct keeper *k, struct err *e);
+
+/* limits.c */
+void keeper_raise_files(struct keeper *k); /* as many descriptors as we may have */
 
 /* reap.c */
 void keeper_reap(struct keeper *k); /* collect what died below us */

@@ -14,10 +14,11 @@ int supervise_run(const struct layout *l, const struct supervise_opts *o, struct
 /* Ask the running keeper to leave; sessions stay. *out_was: there was one. */
 int supervise_stop(const struct layout *l, int64_t deadline_ms, bool *out_was,
 		   struct err *e) NODISCARD;
-/* The worker's side: `iapeer _apply <identity> --trigger=<t> --build=<id> [--activity=<stamp>]`:
- * prints events as JSON lines. */
+/* The worker's side: `iapeer _apply <identity> --trigger=<t> --build=<id> [--activity=<stamp>]
+ * [--files=<n>]`: prints events as JSON lines. */
 struct worker_args {
 	const char *identity, *trigger, *build;
 	int64_t activity_stamp; /* trigger tick: see request.h */
+	int64_t files; /* soft limit of descriptors for us and all that we start; 0: as it is */
 };
 int supervise_worker(const struct layout *l, const struct worker_args *a, struct err *e) NODISCARD;
