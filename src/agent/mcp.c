@@ -13,6 +13,7 @@
 #include "iapeer/base/fs.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
+#include "iapeer/lifecycle/move.h"
 
 #include "iapeer/base/banned.h"
 
@@ -115,8 +116,10 @@ static int open_world(struct call *c, struct err *e)
 	struct send_world w = {
 	    .layout = &c->layout, .registry = &c->registry, .settings = &c->settings};
 
-	if (layout_open(&c->layout, false, e) < 0 ||
-	    settings_load(&c->layout, &c->settings, e) < 0 ||
+	if (layout_open(&c->layout, false, e) < 0)
+		return -1;
+	move_catch_up(&c->layout);
+	if (settings_load(&c->layout, &c->settings, e) < 0 ||
 	    registry_load(&c->layout, &c->registry, e) < 0)
 		return -1;
 	c->s = sending_new(&w);

@@ -210,6 +210,35 @@ static void note_chain(const struct sending *s)
 		log_warn("send", "not remembered: %s", e.msg);
 }
 
+bool message_withdraw(const struct layout *l, const struct peer_id *id, const char *message_id)
+{
+	AUTO(lock_done) struct lock lock = LOCK_INIT;
+	char path[LAYOUT_PATH], held[LAYOUT_PATH], file[64];
+	struct err e = ERR_INIT;
+
+	layout_lock(id, held);
+	layout_state(id, "sending", path);
+	return fs_mkdirs(l->root_fd, LAYOUT_LOCKS, &e) == 0 &&
+	       lock_take(&lock, l->root_fd, held, "withdraw", clock_mono_ms() + WITHDRAW_WAIT_MS,
+			 &e) == 0 &&
+	       !fs_exists(l->root_fd, path) && queue_find(l, id, message_id, file, &e) == 0 &&
+	       queue_remove(l, id, file, &e) == 0;
+}
+
+/* Renamed or removed between our reading of the registry and the acceptance: nobody would ever take
+ * it from that queue. Whoever does that holds the queue's lock, so that it went along or is here.
+ */
+static int check_still_there(const struct sending *s, struct err *e)
+{
+	AUTO(registry_done) struct registry now = {.n = 0};
+	struct err soft = ERR_INIT;
+
+	if (registry_load(s->w.layout, &now, &soft) < 0 || registry_find(&now, s->id.name) ||
+	    !message_withdraw(s->w.layout, &s->id, s->item.id))
+		return 0;
+	return err_set(e, ERR_NOT_FOUND, 0, "%s was renamed or removed meanwhile", s->id.name);
+}
+
 int sending_accept(struct sending *s, struct err *e)
 {
 	if (sending_settled(s))
@@ -221,7 +250,7 @@ int sending_accept(struct sending *s, struct err *e)
 	s->item.accepted_at_ms = clock_utc_ms();
 	s->item.wait_until_ms = wants_turn(s) ? s->item.accepted_at_ms + s->timeout_ms : 0;
 	note_chain(s);
-	if (deliver_accept(s->w.layout, &s->id, &s->item, e) < 0)
+	if (deliver_accept(s->w.layout, &s->id, &s->item, e) < 0 || check_still_there(s, e) < 0)
 		return -1;
 	s->queued = true;
 	return 0;
@@ -308,21 +337,6 @@ static int of_receipt(const struct sending *s, struct err *e)
 		break;
 	}
 	return err_set(e, ERR_TIMEOUT, 0, "%s", why);
-}
-
-bool message_withdraw(const struct layout *l, const struct peer_id *id, const char *message_id)
-{
-	AUTO(lock_done) struct lock lock = LOCK_INIT;
-	char path[LAYOUT_PATH], held[LAYOUT_PATH], file[64];
-	struct err e = ERR_INIT;
-
-	layout_lock(id, held);
-	layout_state(id, "sending", path);
-	return fs_mkdirs(l->root_fd, LAYOUT_LOCKS, &e) == 0 &&
-	       lock_take(&lock, l->root_fd, held, "withdraw", clock_mono_ms() + WITHDRAW_WAIT_MS,
-			 &e) == 0 &&
-	       !fs_exists(l->root_fd, path) && queue_find(l, id, message_id, file, &e) == 0 &&
-	       queue_remove(l, id, file, &e) == 0;
 }
 
 /* Stopped, or in a crash loop, since we looked: then it was refused, and must not be delivered

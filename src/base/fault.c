@@ -29,7 +29,7 @@ static void trace(const char *point)
 	if (!file)
 		return;
 	fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	n = snprintf(line, sizeof line, "%s %s\n", my_role, point);
+	n = snprintf(line, sizeof line, "%s %s %ld\n", my_role, point, (long)getpid());
 	if (fd >= 0 && n > 0 && write(fd, line, (size_t)n) < 0)
 		abort();
 	if (fd >= 0)

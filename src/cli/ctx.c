@@ -8,6 +8,7 @@
 
 #include "iapeer/base/fs.h"
 #include "iapeer/base/str.h"
+#include "iapeer/lifecycle/move.h"
 
 #include "iapeer/base/banned.h"
 
@@ -26,6 +27,8 @@ int ctx_open(struct ctx *c, const struct verb *v, struct err *e)
 	if ((v->flags & (V_SETTINGS | V_REGISTRY)) &&
 	    settings_load(&c->layout, &c->settings, e) < 0)
 		return -1;
+	if (v->flags & V_MUTATES)
+		move_catch_up(&c->layout);
 	return v->flags & V_REGISTRY ? registry_load(&c->layout, &c->registry, e) : 0;
 }
 

@@ -266,12 +266,14 @@ static void visit_litter(const char *path, const struct fs_info *info, void *arg
 		strv_add(&l->temps, path);
 }
 
-/* The folders of peers are their owners': ours in them is .iapeer alone. */
-static void walk_peers(const struct doctor *d, struct litter *l)
+/* By absolute paths: the root itself, and the folders of peers, which are their owners'; ours in
+ * them is .iapeer alone. */
+static void walk_absolute(const struct doctor *d, struct litter *l)
 {
 	int root_fd = l->dirfd;
 
 	l->dirfd = AT_FDCWD;
+	walk(AT_FDCWD, d->c->layout.root, 1, visit_litter, l);
 	for (size_t i = 0; i < d->c->registry.n; i++) {
 		char path[PATH_ROOM];
 
@@ -287,11 +289,10 @@ void doctor_litter(struct doctor *d)
 	struct litter l = {.dirfd = d->c->layout.root_fd, .fix = d->fix, .now_ms = clock_utc_ms()};
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 
-	walk(l.dirfd, ".", 1, visit_litter, &l);
 	walk(l.dirfd, "state", DEPTH, visit_litter, &l);
 	walk(l.dirfd, "logs", DEPTH, visit_litter, &l);
 	walk(l.dirfd, "bin", 1, visit_litter, &l);
-	walk_peers(d, &l);
+	walk_absolute(d, &l);
 	if (l.deleted.n) {
 		doctor_names(&b, &l.deleted, NAMES_MAX);
 		doctor_fixed(d, "leftovers", "deleted: %s", buf_cstr(&b));

@@ -262,6 +262,22 @@ static int prepare(struct step *s, struct err *e)
 	return 0;
 }
 
+/* Renamed or removed between our reading of the registry and our lock: a session, a mark or a
+ * record under the old name would be nobody's. What only ends or looks is right for whatever is
+ * left. */
+static int still_here(const struct step *s, struct err *e)
+{
+	AUTO(registry_done) struct registry now = {.n = 0};
+
+	if (!s->record || s->in->trigger == TRIG_REMOVE || s->in->trigger == TRIG_LOOK)
+		return 0;
+	if (registry_load(s->in->layout, &now, e) < 0)
+		return -1;
+	if (registry_find(&now, s->in->id.name))
+		return 0;
+	return err_set(e, ERR_NOT_FOUND, 0, "%s was renamed or removed meanwhile", s->in->id.name);
+}
+
 int apply_peer(const struct apply_in *in, struct apply_outcome *out, struct err *e)
 {
 	AUTO(step_free) struct step *s = step_new(in, out);
@@ -280,6 +296,8 @@ int apply_peer(const struct apply_in *in, struct apply_outcome *out, struct err 
 		if (lock_take(&lock, in->layout->root_fd, path, trigger_word(in->trigger),
 			      deadline_ms, e) < 0)
 			return err_wrap(e, "%s is busy", in->id.name);
+		if (still_here(s, e) < 0)
+			return -1;
 		if (in->trigger == TRIG_STOP && mark_set(in->layout, &in->id, MARK_STOPPED, e) < 0)
 			return -1;
 		if (settle_peer(s, e) < 0)

@@ -42,8 +42,8 @@ void peer_locks_done(struct peer_locks *k)
 	free(k->v);
 }
 
-int peer_locks_take(const struct layout *l, const struct strv *identities, const char *what,
-		    int64_t until_ms, struct peer_locks *out, struct err *e)
+static int take_all(const struct layout *l, const struct strv *identities, bool queues,
+		    const char *what, int64_t until_ms, struct peer_locks *out, struct err *e)
 {
 	char path[LAYOUT_PATH];
 	struct peer_id id;
@@ -57,11 +57,26 @@ int peer_locks_take(const struct layout *l, const struct strv *identities, const
 		out->v[out->n++] = free_lock;
 		if (peer_parse(identities->v[i], &id, e) < 0)
 			return -1;
-		layout_lock(&id, path);
+		if (queues)
+			layout_queue_lock(&id, path);
+		else
+			layout_lock(&id, path);
 		if (lock_take(&out->v[i], l->root_fd, path, what, until_ms, e) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+int peer_locks_take(const struct layout *l, const struct strv *identities, const char *what,
+		    int64_t until_ms, struct peer_locks *out, struct err *e)
+{
+	return take_all(l, identities, false, what, until_ms, out, e);
+}
+
+int queue_locks_take(const struct layout *l, const struct strv *identities, const char *what,
+		     int64_t until_ms, struct peer_locks *out, struct err *e)
+{
+	return take_all(l, identities, true, what, until_ms, out, e);
 }
 
 bool observed_runs(const struct observation *o)

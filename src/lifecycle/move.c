@@ -169,9 +169,14 @@ static int change_registry(const struct layout *l, const struct plan *p, struct 
 
 static int carry_out(const struct layout *l, struct plan *p, struct err *e)
 {
+	AUTO(peer_locks_done) struct peer_locks accepting = {.n = 0};
 	bool renamed = strcmp(p->from, p->to) != 0;
 	char path[LAYOUT_PATH];
 
+	/* Nobody accepts a message under a name while it changes. */
+	if (queue_locks_take(l, &p->identities, "move", clock_mono_ms() + LOCK_MS, &accepting, e) <
+	    0)
+		return -1;
 	if (move_folder(p, e) < 0 || profile_save(p->folder_to, &p->profile, e) < 0)
 		return -1;
 	if (renamed && (move_files(l, p, LAYOUT_LIFECYCLE, e) < 0 ||
@@ -343,4 +348,13 @@ int move_finish(const struct layout *l, int64_t wait_ms, struct err *e)
 		if (peer_name_valid(names.v[i]) && finish_one(l, names.v[i], wait_ms, e) < 0)
 			return err_wrap(e, "finish the move of %s", names.v[i]);
 	return 0;
+}
+
+void move_catch_up(const struct layout *l)
+{
+	struct err e = ERR_INIT;
+	int removed;
+
+	if (remove_finish(l, LOCK_MS, &removed, &e) < 0 || move_finish(l, LOCK_MS, &e) < 0)
+		log_warn("move", "%s", e.msg);
 }

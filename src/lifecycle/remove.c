@@ -104,9 +104,13 @@ static int write_intent(const struct layout *l, const char *name, const struct s
 static int carry_out(const struct layout *l, const char *name, const struct strv *identities,
 		     struct removal *out, struct err *e)
 {
+	AUTO(peer_locks_done) struct peer_locks accepting = {.n = 0};
 	char path[LAYOUT_PATH];
 	bool dropped;
 
+	/* Nobody accepts a message for it meanwhile. */
+	if (queue_locks_take(l, identities, "remove", clock_mono_ms() + LOCK_MS, &accepting, e) < 0)
+		return -1;
 	if (registry_drop(l, name, &dropped, e) < 0 || purge(l, identities, out, e) < 0)
 		return -1;
 	layout_removing(name, path);

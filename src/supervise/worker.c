@@ -11,6 +11,7 @@
 #include "iapeer/base/log.h"
 #include "iapeer/base/str.h"
 #include "iapeer/lifecycle/apply.h"
+#include "iapeer/lifecycle/move.h"
 #include "iapeer/supervise/supervise.h"
 
 #include "iapeer/base/banned.h"
@@ -98,6 +99,7 @@ int supervise_worker(const struct layout *l, const struct worker_args *a, struct
 		return -1;
 	if (!trigger_parse(a->trigger, &in.trigger))
 		return err_set(e, ERR_USAGE, 0, "no trigger %s", a->trigger);
+	move_catch_up(l);
 	if (settings_load(l, &settings, e) < 0 || registry_load(l, &r, e) < 0 ||
 	    apply_peer(&in, &out, e) < 0) {
 		say_done(&out, e);

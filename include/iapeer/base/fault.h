@@ -4,8 +4,8 @@
  * n-th (from 1) passage of <point> in a process of that role (the verb: send, supervise, _apply
  * ...) die by SIGKILL (`kill`), fail with EIO (`fail`) or wait 300 ms (`delay`). With
  * IAPEER_FAULT_ONCE=<file> it does so only if it can unlink that file: one fault a run, whoever
- * comes first. IAPEER_FAULT_TRACE=<file> appends "<role> <point>" for each passage, which is how
- * the driver (tests/faults/walk) learns what there is to walk. In every other build all of this is
+ * comes first. IAPEER_FAULT_TRACE=<file> appends "<role> <point> <pid>" for each passage, which is
+ * how the driver (tests/faults/walk) learns what there is to walk. In every other build all of this is
  * the constant 0.
  */
 #pragma once

@@ -17,6 +17,9 @@ struct peer_locks {
  * peer_locks_done(). */
 int peer_locks_take(const struct layout *l, const struct strv *identities, const char *what,
 		    int64_t until_ms, struct peer_locks *out, struct err *e) NODISCARD;
+/* The same of the locks under which messages are accepted; behind those above, never before. */
+int queue_locks_take(const struct layout *l, const struct strv *identities, const char *what,
+		     int64_t until_ms, struct peer_locks *out, struct err *e) NODISCARD;
 void peer_locks_done(struct peer_locks *k);
 
 /* Is there a process of it, or might there be? */
