@@ -5,8 +5,8 @@
  * ...) die by SIGKILL (`kill`), fail with EIO (`fail`) or wait 300 ms (`delay`). With
  * IAPEER_FAULT_ONCE=<file> it does so only if it can unlink that file: one fault a run, whoever
  * comes first. IAPEER_FAULT_TRACE=<file> appends "<role> <point> <pid>" for each passage, which is
- * how the driver (tests/faults/walk) learns what there is to walk. In every other build all of this is
- * the constant 0.
+ * how the driver (tests/faults/walk) learns what there is to walk. In every other build all of this
+ * is the constant 0.
  */
 #pragma once
 
