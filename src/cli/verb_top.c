@@ -263,9 +263,10 @@ int verb_top(struct ctx *c, const struct parsed *parsed, struct err *e)
 
 	if (!c->term.in_tty || !c->term.out_tty || c->json)
 		return verb_list(c, parsed, e);
-	if (!c->rooted)
-		return err_hint(e, "iapeer create <name>"),
-		       err_set(e, ERR_NOT_FOUND, 0, "no peers registered");
+	if (!c->rooted) {
+		err_set(e, ERR_NOT_FOUND, 0, "no peers registered");
+		return err_hint(e, "iapeer create <name>");
+	}
 	if (plat_self_exe(p.self, sizeof p.self, e) < 0)
 		return -1;
 	top_init(&p.top);
