@@ -155,7 +155,6 @@ static size_t address(const char *s, size_t len, struct buf *out)
 
 	if (len < 4 || memcmp(s, "://", 3) != 0)
 		return 0;
-	user = 3 + run_of(s + 3, len - 3, in_token);
 	for (user = 3; user < len && !strchr(":@/ \n", s[user]); user++)
 		continue;
 	if (user >= len || s[user] != ':')
