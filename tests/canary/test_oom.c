@@ -57,8 +57,8 @@ static void decoys_are_not_believed(void **state)
 	    "3,1,2000000,-;Out of memory: Killed process 4711(tmux: server)",
 	    "3,1,2000000,-;Out of memory: Kill process 4711 (tmux: server) score 9",
 	    "3,1,2000000,-;Out of memory: Killed process 9 (process 4711 (t) total-vm:1kB",
-	    "3,1,2000000,-;oom-kill:constraint=CONSTRAINT_MEMCG,task_memcg=/Killed process 4711 "
-	    "(tmux),task=x,pid=9,uid=0",
+	    ("3,1,2000000,-;oom-kill:constraint=CONSTRAINT_MEMCG,task_memcg=/Killed process 4711 "
+	     "(tmux),task=x,pid=9,uid=0"),
 	    "6,1,2000000,-;oom-kill:task_memcg=/a,pid=4711,uid=0,task=tmux: server,pid=9,uid=0",
 	    "3,1,2000000,-;usb 1-1: Out of memory: Killed process 4711 (tmux: server) x",
 	    "12,1,2000000,-;Out of memory: Killed process 4711 (tmux: server) x", /* a user wrote */
