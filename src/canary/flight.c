@@ -12,7 +12,7 @@
 #include "iapeer/base/banned.h"
 
 #define SUM_AT (FLIGHT_LINE - 18) /* " 0123456789abcdef\n" is the end of each line */
-#define KIB    1024
+#define KIB    INT64_C(1024)
 #define MIB    (1024 * KIB)
 
 /* Names of processes may hold anything; here they are words. */
@@ -20,11 +20,11 @@ static void plain(const char *name, char out[static 24])
 {
 	size_t n = 0;
 
-	for (; name[n] && n < 23; n++)
-		out[n] = (name[n] > ' ' && name[n] < 127 && name[n] != '"' && name[n] != '=' &&
-			  name[n] != '\\')
-			     ? name[n]
-			     : '_';
+	for (; name[n] && n < 23; n++) {
+		out[n] = '_';
+		if (name[n] > ' ' && name[n] < 127 && !strchr("\"=\\", name[n]))
+			out[n] = name[n];
+	}
 	out[n] = '\0';
 }
 
@@ -114,7 +114,7 @@ size_t flight_load(const struct layout *l, const struct peer_id *id,
 	struct err e;
 
 	layout_state(id, "flight", path);
-	if (fs_read_at(l->root_fd, path, 0, FLIGHT_SAMPLES * FLIGHT_LINE, &b, &e) < 0)
+	if (fs_read_at(l->root_fd, path, 0, (size_t)FLIGHT_SAMPLES * FLIGHT_LINE, &b, &e) < 0)
 		return 0;
 	for (size_t at = 0; at + FLIGHT_LINE <= b.len; at += FLIGHT_LINE)
 		if (flight_parse(b.p + at, &out[n]))

@@ -84,7 +84,8 @@ static void client_done(struct client *c)
 }
 #define CLIENT(name, ...)                                                                          \
 	AUTO(client_done)                                                                          \
-	struct client name = client(w, (const char *const[]){"tmux", __VA_ARGS__, NULL})
+	__attribute__((unused)) struct client name =                                               \
+	    client(w, (const char *const[]){"tmux", __VA_ARGS__, NULL})
 
 static struct witness noted(const struct world *w, const struct canary *c)
 {

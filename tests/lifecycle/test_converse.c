@@ -321,7 +321,6 @@ static void what_a_dead_process_left_behind_stops_nothing(void **state)
 static void a_resume_that_dies_at_once_steps_down_once_and_does_not_count(void **state)
 {
 	struct world *w = *state;
-	AUTO(buf_done) struct buf none = BUF_INIT(CAP_STATE);
 	struct apply_outcome out;
 	struct conversation first;
 
