@@ -55,7 +55,8 @@ static int set_tags(struct edit *x, const char *value, struct err *e)
 
 static int set_wake_policy(struct edit *x, const char *value, struct err *e)
 {
-	if (wake_policy_parse(value, &x->profile.wake_policy))
+	x->profile.wake_policy = WAKE_ON_DEMAND;
+	if (!*value || wake_policy_parse(value, &x->profile.wake_policy))
 		return 0;
 	return err_set(e, ERR_USAGE, 0,
 		       "wake_policy: \"%.40s\" is none of on-demand, ephemeral, always", value);
@@ -63,7 +64,8 @@ static int set_wake_policy(struct edit *x, const char *value, struct err *e)
 
 static int set_resume_policy(struct edit *x, const char *value, struct err *e)
 {
-	if (resume_policy_parse(value, &x->profile.resume_policy))
+	x->profile.resume_policy = RESUME_CONTINUE;
+	if (!*value || resume_policy_parse(value, &x->profile.resume_policy))
 		return 0;
 	return err_set(e, ERR_USAGE, 0,
 		       "resume_policy: \"%.40s\" is none of continue, topic, always, never", value);

@@ -229,6 +229,12 @@ static void set_changes_profile_and_registry(void **state)
 	must_lack(file_text(b, "root/peers-profiles.json"), "shell");
 	must_lack(file_text(b, "root/peers-profiles.json"), "\"new\"");
 	must_lack(file_text(b, "root/peers/bob/.iapeer/peer-profile.json"), "ephemeral");
+	/* An empty value takes the default back. */
+	assert_int_equal(run(b, "set", "bob", "wake_policy=always", "resume_policy=never"), 0);
+	must_have(file_text(b, "root/peers/bob/.iapeer/peer-profile.json"), "\"always\"");
+	assert_int_equal(run(b, "set", "bob", "wake_policy=", "resume_policy="), 0);
+	must_lack(file_text(b, "root/peers/bob/.iapeer/peer-profile.json"), "always");
+	must_lack(file_text(b, "root/peers/bob/.iapeer/peer-profile.json"), "never");
 }
 
 static void set_refuses_what_it_does_not_know_and_changes_nothing(void **state)
