@@ -278,37 +278,46 @@ static int still_here(const struct step *s, struct err *e)
 	return err_set(e, ERR_NOT_FOUND, 0, "%s was renamed or removed meanwhile", s->in->id.name);
 }
 
+static int settle_locked(struct step *s, int64_t deadline_ms, struct err *e)
+{
+	AUTO(lock_done) struct lock lock = LOCK_INIT;
+	const struct apply_in *in = s->in;
+	char path[LAYOUT_PATH];
+
+	layout_lock(&in->id, path);
+	if (lock_take(&lock, in->layout->root_fd, path, trigger_word(in->trigger), deadline_ms, e) <
+	    0)
+		return err_wrap(e, "%s is busy", in->id.name);
+	if (still_here(s, e) < 0)
+		return -1;
+	if (in->trigger == TRIG_STOP && mark_set(in->layout, &in->id, MARK_STOPPED, e) < 0)
+		return -1;
+	return settle_peer(s, e);
+}
+
+/* A proof that takes long and the end of a turn are waited for without the lock: `stop` must not
+ * wait for a long thought. */
+static int wait_unlocked(struct step *s, struct err *e)
+{
+	if (s->proof_id[0] && step_proof(s, e) < 0)
+		return -1;
+	return s->turn_id[0] ? step_turn(s, e) : 0;
+}
+
 int apply_peer(const struct apply_in *in, struct apply_outcome *out, struct err *e)
 {
 	AUTO(step_free) struct step *s = step_new(in, out);
 	int64_t deadline_ms = in->lock_deadline_ms;
-	char path[LAYOUT_PATH];
 
 	*out = (struct apply_outcome){.started = false};
-	if (prepare(s, e) < 0)
-		return -1;
-	layout_lock(&in->id, path);
-	if (fs_mkdirs(in->layout->root_fd, LAYOUT_LOCKS, e) < 0)
+	if (prepare(s, e) < 0 || fs_mkdirs(in->layout->root_fd, LAYOUT_LOCKS, e) < 0)
 		return -1;
 	for (;;) {
-		AUTO(lock_done) struct lock lock = LOCK_INIT;
-
-		if (lock_take(&lock, in->layout->root_fd, path, trigger_word(in->trigger),
-			      deadline_ms, e) < 0)
-			return err_wrap(e, "%s is busy", in->id.name);
-		if (still_here(s, e) < 0)
-			return -1;
-		if (in->trigger == TRIG_STOP && mark_set(in->layout, &in->id, MARK_STOPPED, e) < 0)
-			return -1;
-		if (settle_peer(s, e) < 0)
+		if (settle_locked(s, deadline_ms, e) < 0)
 			return -1;
 		if (!s->turn_id[0] && !s->proof_id[0])
 			return 0;
-		/* A proof that takes long and the end of a turn are waited for without the lock:
-		 * `stop` must not wait for a long thought. */
-		lock_done(&lock);
-		if ((s->proof_id[0] && step_proof(s, e) < 0) ||
-		    (s->turn_id[0] && step_turn(s, e) < 0))
+		if (wait_unlocked(s, e) < 0)
 			return -1;
 		if (deadline_ms < clock_mono_ms() + RELOCK_MS)
 			deadline_ms = clock_mono_ms() + RELOCK_MS;

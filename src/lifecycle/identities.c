@@ -42,8 +42,14 @@ void peer_locks_done(struct peer_locks *k)
 	free(k->v);
 }
 
-static int take_all(const struct layout *l, const struct strv *identities, bool queues,
-		    const char *what, int64_t until_ms, struct peer_locks *out, struct err *e)
+struct claim {
+	void (*path)(const struct peer_id *id, char out[static LAYOUT_PATH]);
+	const char *what;
+	int64_t until_ms;
+};
+
+static int take_all(const struct layout *l, const struct strv *identities, struct claim claim,
+		    struct peer_locks *out, struct err *e)
 {
 	char path[LAYOUT_PATH];
 	struct peer_id id;
@@ -57,11 +63,8 @@ static int take_all(const struct layout *l, const struct strv *identities, bool 
 		out->v[out->n++] = free_lock;
 		if (peer_parse(identities->v[i], &id, e) < 0)
 			return -1;
-		if (queues)
-			layout_queue_lock(&id, path);
-		else
-			layout_lock(&id, path);
-		if (lock_take(&out->v[i], l->root_fd, path, what, until_ms, e) < 0)
+		claim.path(&id, path);
+		if (lock_take(&out->v[i], l->root_fd, path, claim.what, claim.until_ms, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -70,13 +73,13 @@ static int take_all(const struct layout *l, const struct strv *identities, bool 
 int peer_locks_take(const struct layout *l, const struct strv *identities, const char *what,
 		    int64_t until_ms, struct peer_locks *out, struct err *e)
 {
-	return take_all(l, identities, false, what, until_ms, out, e);
+	return take_all(l, identities, (struct claim){layout_lock, what, until_ms}, out, e);
 }
 
 int queue_locks_take(const struct layout *l, const struct strv *identities, const char *what,
 		     int64_t until_ms, struct peer_locks *out, struct err *e)
 {
-	return take_all(l, identities, true, what, until_ms, out, e);
+	return take_all(l, identities, (struct claim){layout_queue_lock, what, until_ms}, out, e);
 }
 
 bool observed_runs(const struct observation *o)
