@@ -42,7 +42,7 @@ line_is() {
 }
 
 checks_of() {
-	check "$shell: a verb" completes "iapeer comp" "iapeer completion"
+	check "$shell: a verb" completes "iapeer comple" "iapeer completion"
 	check "$shell: a peer" completes "iapeer send bo" "iapeer send bob"
 	check "$shell: a runtime of that peer" completes "iapeer start bob sh" "iapeer start bob shell"
 	check "$shell: an option" completes "iapeer send --att" "iapeer send --attachment"
