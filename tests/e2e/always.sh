@@ -55,10 +55,12 @@ check_has "says what comes" "$out" "kept up"
 check_soon "it is back" 10 up
 
 # ---- a crash loop
+ended() { [ "$(count_lines 'ev=session-exit identity=shell-up' "$LOGS/exits.log")" -ge "$1" ]; }
+before=$(count_lines 'ev=session-exit identity=shell-up' "$LOGS/exits.log")
 for n in 1 2 3; do
 	wait_for 30 up
 	run iapeer send up exit --wait accepted
-	wait_for 10 not up
+	wait_for 20 ended $((before + n))
 done
 check_soon "three ends of its own: left asleep" 10 grep -q 'identity=shell-up action=left-asleep' "$log"
 n=$(wakes up)
