@@ -82,6 +82,10 @@ static void escape(struct cursor *c, struct buf *out)
 	const char *l = memchr(letters, ch, sizeof letters - 1);
 	uint32_t u = ch == 'u' ? unicode(c) : NO_CHAR;
 
+	if ((unsigned char)ch >= 0x80) {
+		c->s--; /* part of a character: the text goes on with that */
+		return;
+	}
 	if (!out)
 		return;
 	if (ch == 'u')
