@@ -24,7 +24,8 @@ static int by_time(const void *a, const void *b)
 void bursts_group(int64_t *at_ms, size_t n, struct bursts *out)
 {
 	*out = (struct bursts){.v = xcalloc(n + 1, sizeof *out->v)};
-	qsort(at_ms, n, sizeof *at_ms, by_time);
+	if (n > 1)
+		qsort(at_ms, n, sizeof *at_ms, by_time);
 	for (size_t i = 0; i < n; i++) {
 		struct burst *last = out->n ? &out->v[out->n - 1] : NULL;
 

@@ -68,7 +68,8 @@ static void keep_newest(struct timeline *t, size_t most)
 {
 	size_t drop = t->n > most ? t->n - most : 0;
 
-	qsort(t->v, t->n, sizeof *t->v, by_time);
+	if (t->n > 1)
+		qsort(t->v, t->n, sizeof *t->v, by_time);
 	for (size_t i = 0; i < drop; i++)
 		free(t->v[i].line);
 	if (drop)

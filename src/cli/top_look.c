@@ -52,7 +52,8 @@ static struct proc_row *processes(size_t *out_n)
 			    .pid = pids[i], .ppid = info.ppid, .rss = info.rss_bytes};
 	}
 	free(pids);
-	qsort(v, *out_n, sizeof *v, by_pid);
+	if (*out_n > 1)
+		qsort(v, *out_n, sizeof *v, by_pid);
 	return v;
 }
 

@@ -174,7 +174,8 @@ static int print(struct stream *s, int64_t most, struct err *e)
 
 	for (size_t i = 0; i < s->n; i++)
 		order[i] = (struct place){.at_ms = s->v[i].at_ms, .i = i};
-	qsort(order, s->n, sizeof *order, by_time);
+	if (s->n > 1)
+		qsort(order, s->n, sizeof *order, by_time);
 	for (size_t i = from; i < s->n; i++) {
 		const struct event *v = &s->v[order[i].i];
 

@@ -81,7 +81,8 @@ static struct census *count_all(const struct census *before)
 		c->n++;
 	}
 	free(pids);
-	qsort(c->v, c->n, sizeof *c->v, by_pid);
+	if (c->n > 1)
+		qsort(c->v, c->n, sizeof *c->v, by_pid);
 	return c;
 }
 
