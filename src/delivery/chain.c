@@ -40,7 +40,7 @@ static void link_done(struct link *k)
 
 static void chain_free(struct chain **c)
 {
-	for (size_t i = 0; i < (*c)->n; i++)
+	for (size_t i = 0; *c && i < (*c)->n; i++)
 		link_done(&(*c)->v[i]);
 	free(*c);
 }

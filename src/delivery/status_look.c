@@ -102,7 +102,7 @@ static void look_reports(const struct layout *l, const struct session *s, struct
 
 /* ---- its own status file ---- */
 
-/* Where the runtime's processes keep their files, of that pid: "/root/.claude/sessions/42.json".
+/* Where the runtime's processes keep their files, of that pid: "<home>/.claude/sessions/42.json".
  * The pattern's * is the pid. */
 struct pattern {
 	char text[LAYOUT_PATH];

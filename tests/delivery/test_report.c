@@ -66,7 +66,7 @@ static void what_is_added_is_read_again(void **state)
 			   .source = REPORT_BY_SCREEN,
 			   .at_ms = 1700000000123,
 			   .conversation = "c-1",
-			   .transcript = "/home/x/c-1.jsonl",
+			   .transcript = "/srv/x/c-1.jsonl",
 			   .detail = "d \"q\"\n"};
 
 	strv_add(&r.ids, "m1");
