@@ -8,7 +8,8 @@ must iapeer create bob --runtime shell --tag team
 must iapeer create carl --runtime shell
 must iapeer send bob 'echo hi-$((40+2))'
 
-term() { tmux -S "$E2E_DIR/t.sock" "$@"; }
+opened=0 # each time a socket of its own: a server that was killed may still hold the old one
+term() { tmux -S "$E2E_DIR/t$opened.sock" "$@"; }
 screen() { term capture-pane -p -t t: 2>/dev/null; }
 shows() { [[ "$(screen)" == *"$1"* ]]; }
 lacks() { [[ "$(screen)" != *"$1"* ]]; }
@@ -16,6 +17,7 @@ keys() { term send-keys -t t: "$@"; }
 open_top() { # columns lines environment...
 	local columns=$1 lines=$2
 	shift 2
+	opened=$((opened + 1))
 	term -f /dev/null new-session -d -s t -x "$columns" -y "$lines" env "$@" IAPEER_ROOT="$IAPEER_ROOT" \
 		IAPEER_SOCK_DIR="$IAPEER_SOCK_DIR" HOME="$HOME" bash --norc
 	keys "PS1='out> '; clear; \"$E2E_BIN\" top; echo left-\$?" Enter
