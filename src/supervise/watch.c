@@ -137,7 +137,7 @@ static int exit_fd(struct proc_ref ref, int *out_fd, struct err *e)
 static void watch_pane(struct watched *w)
 {
 	struct pane_watch *p;
-	int fd;
+	int fd = -1;
 	struct err e;
 
 	learn_session(w);
