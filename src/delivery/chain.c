@@ -180,13 +180,14 @@ static bool is_sending(const struct layout *l, const struct peer_id *id, const c
 	return text && strcmp(text, message_id) == 0;
 }
 
-/* Has its program got it? It may answer before the receipt is written. */
+/* Has its program got it? It may answer before the receipt is written. The queue is looked at last:
+ * a worker takes the message out of it first and ends the sending then. */
 static bool arrived(const struct layout *l, const struct peer_id *id, const char *message_id)
 {
 	char file[64];
 	struct err e;
 
-	return queue_find(l, id, message_id, file, &e) < 0 || is_sending(l, id, message_id);
+	return is_sending(l, id, message_id) || queue_find(l, id, message_id, file, &e) < 0;
 }
 
 /* NULL: it works on nothing of ours. */
