@@ -12,9 +12,12 @@
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fault.h"
 #include "iapeer/base/fs_path.h"
+#include "iapeer/base/plat.h"
 #include "iapeer/base/str.h"
 
 #include "iapeer/base/banned.h"
+
+#define PAUSE_MAX_MS 50
 
 bool lock_held(const struct lock *l)
 {
@@ -78,21 +81,31 @@ static int busy(int fd, const char *path, struct err *e)
 		       (long)pid, what[0] ? what : "?");
 }
 
-/* flock() has no deadline and we use no signals, so we ask again, at growing distances up to 20 ms.
- */
+/* flock() has no deadline and we use no signals. A watch says when to ask again, so that whoever
+ * came first is as quick as whoever came last; the pauses are for what it misses. */
 static int wait_for(int fd, const char *path, int64_t deadline_ms, struct err *e)
 {
-	int pause_ms = 1;
+	auto_fd int watch = -1;
+	int pause_ms = 0;
+	struct err ignored;
 
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		struct pollfd p = {.events = POLLIN};
+
 		if (errno == EINTR)
 			continue;
 		if (errno != EWOULDBLOCK)
 			return err_set(e, ERR_FAILED, errno, "lock %s", path);
 		if (clock_mono_ms() >= deadline_ms)
 			return busy(fd, path, e);
-		poll(NULL, 0, pause_ms);
-		pause_ms = pause_ms < 20 ? pause_ms * 2 : 20;
+		if (watch < 0 && plat_watch_unlock(fd, &watch, &ignored) < 0)
+			watch = -1; /* the pauses must do */
+		p.fd = watch;
+		if (poll(&p, 1, pause_ms) > 0) {
+			plat_watch_drain(watch);
+			pause_ms = 0;
+		}
+		pause_ms = pause_ms < PAUSE_MAX_MS / 2 ? pause_ms * 2 + 1 : PAUSE_MAX_MS;
 	}
 	return 0;
 }

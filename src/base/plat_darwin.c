@@ -416,6 +416,17 @@ int plat_watch(const char *path, int *out_fd, struct err *e)
 	return 0;
 }
 
+int plat_watch_unlock(int file, int *out_fd, struct err *e)
+{
+	auto_fd int kq = cloexec(kqueue());
+
+	if (kq < 0 ||
+	    change(kq, (uintptr_t)file, EVFILT_VNODE, EV_ADD | EV_CLEAR, NOTE_FUNLOCK) < 0)
+		return err_set(e, ERR_FAILED, errno, "watch a lock");
+	*out_fd = take_fd(&kq);
+	return 0;
+}
+
 void plat_watch_drain(int fd)
 {
 	struct kevent ev;

@@ -252,6 +252,18 @@ int plat_watch(const char *path, int *out_fd, struct err *e)
 	return 0;
 }
 
+int plat_watch_unlock(int file, int *out_fd, struct err *e)
+{
+	auto_fd int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+	if (fd < 0 || inotify_add_watch(fd, path, IN_CLOSE_WRITE) < 0)
+		return err_set(e, ERR_FAILED, errno, "watch a lock");
+	*out_fd = take_fd(&fd);
+	return 0;
+}
+
 void plat_watch_drain(int fd)
 {
 	char events[4096] __attribute__((aligned(8)));

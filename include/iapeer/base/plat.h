@@ -84,6 +84,9 @@ int plat_watch(const char *path, int *out_fd, struct err *e) NODISCARD;
  * changes nothing; a file that was replaced is another. ERR_NOT_FOUND: there is none. */
 int plat_watch_add(int fd, const char *path, struct err *e) NODISCARD;
 void plat_watch_drain(int fd);
+/* A descriptor that becomes readable when somebody lets go of this open file or of a lock on it: a
+ * moment to ask for the lock again. A hint: it may come a little before the lock is free. */
+int plat_watch_unlock(int file, int *out_fd, struct err *e) NODISCARD;
 
 /* The control group of a process, where it was delegated to us (Linux, cgroup v2: systemd's mark,
  * or the unit that we wrote ourselves): its folder, in which we may make groups. False: no such
