@@ -10,7 +10,8 @@
 //     heard (what was new in it of the user's, at most 400 characters), ids (each id="..." in what the user said, in the whole
 //     conversation, in order), said (role and first 200 characters of all that was said), tools (names), system
 //     (the instructions and what the program adds to them, at most 40,000 characters), result (a tool's result that came back), reply (what it will get)
-// <folder>/fail            while this file is there, its number is the HTTP status of every answer
+// <folder>/fail            while this file is there, its number is the HTTP status of every answer; "401 retry": and the
+//                          program is told to try again
 //
 // Orders, in the newest text of the user's; those inside a tool's JSON are for whoever gets that JSON:
 //     model:delay=MS           wait before the answer
@@ -134,7 +135,10 @@ function body(text) {
 
 function decide({ newest, result }) {
 	const failing = join(folder, 'fail');
-	if (existsSync(failing)) return { http: Number(readFileSync(failing, 'utf8')) || 500, delay: 0, words: 0 };
+	if (existsSync(failing)) {
+		const [status, retry] = readFileSync(failing, 'utf8').split(' ');
+		return { http: Number(status) || 500, retry: retry === 'retry', delay: 0, words: 0 };
+	}
 	if (result !== undefined && !newest.includes('<iap ')) return { say: `tool said: ${oneLine(result, 80)}`, delay: 0, words: 0 };
 	const { rest, tool, broken } = takeTool(newest);
 	const number = (name) => Number((new RegExp(`model:${name}=(\\d+)`).exec(rest) ?? [])[1] ?? 0);
@@ -166,10 +170,10 @@ function sendJson(out, status, value, headers = {}) {
 	out.end(JSON.stringify(value));
 }
 
-function sendError(out, status) {
+function sendError(out, status, retry) {
 	const error = { type: errorNames[status] ?? 'api_error', message: errorWords[status] ?? `status ${status}` };
 	if (status === 401) error.code = 'invalid_api_key';
-	sendJson(out, status, { type: 'error', error }, { 'x-should-retry': String(status === 429 || status >= 500) });
+	sendJson(out, status, { type: 'error', error }, { 'x-should-retry': String(retry || status === 429 || status >= 500) });
 }
 
 class Events {
@@ -257,7 +261,7 @@ async function model(api, path, request, out) {
 	const fresh = whatIsNew(list);
 	const aux = tools.length === 0;
 	let plan = decide(fresh);
-	if (aux) plan = { http: plan.http, say: sideAnswer(request), delay: 0, words: 0 };
+	if (aux) plan = { http: plan.http, retry: plan.retry, say: sideAnswer(request), delay: 0, words: 0 };
 	note({
 		at: Date.now(), n: ++requests, api, path, aux: aux || undefined, heard: fresh.heard.slice(0, 400), result: fresh.result?.slice(0, 400),
 		ids: list.filter((said) => said.role !== 'assistant').flatMap((said) => idsIn(said.text)),
@@ -267,7 +271,7 @@ async function model(api, path, request, out) {
 	});
 	await pause(plan.delay);
 	if (out.destroyed) return;
-	if (plan.http) sendError(out, plan.http);
+	if (plan.http) sendError(out, plan.http, plan.retry);
 	else if (api === 'messages') await answerMessages(request, out, plan);
 	else await answerResponses(request, out, plan, tools);
 }

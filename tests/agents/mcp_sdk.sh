@@ -3,21 +3,9 @@
 # calls it; the inspector's command line does too.
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.bash"
 
-sdk=1.32.2
-inspector=0.15.0
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-folder=${IAPEER_AGENTS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/iapeer-agents}/mcp
-modules=$folder/node_modules
-
 command -v node >/dev/null || skip "no node"
-has() { grep -q "\"version\": *\"$2\"" "$modules/@modelcontextprotocol/$1/package.json" 2>/dev/null; }
-if ! has sdk $sdk || ! has inspector $inspector; then
-	command -v npm >/dev/null || skip "no npm"
-	mkdir -p "$folder"
-	[ -f "$folder/package.json" ] || echo '{"private": true}' >"$folder/package.json"
-	timeout 250 npm install --prefix "$folder" --save-exact --no-audit --no-fund --loglevel=error \
-		"@modelcontextprotocol/sdk@$sdk" "@modelcontextprotocol/inspector@$inspector" >&2 || skip "npm's registry cannot be reached"
-fi
+modules=$("$here/install" mcp) || skip "no client to test with"
 node=$(command -v node)
 e2e_begin
 
