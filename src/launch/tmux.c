@@ -16,6 +16,7 @@
 #include "iapeer/base/banned.h"
 
 #define PASTE_BUFFER "iapeer"
+#define PANE_DEAD    "dead"
 
 int tmux_find(const char *configured, const char *path_env, char out[static LAYOUT_PATH],
 	      struct err *e)
@@ -276,17 +277,27 @@ int tmux_look(const struct tmux *t, bool history, int64_t deadline_ms, struct tm
 	return 0;
 }
 
+/* tmux before 3.4 crashes when it pastes into a pane whose program has ended, so it is asked in the
+ * same breath; the strings are tmux commands of their own, and fixed but for the pane's id. */
 int tmux_paste(const struct tmux *t, const char *text, size_t len, int64_t deadline_ms,
 	       struct err *e)
 {
 	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
 	AUTO(strv_done) struct strv a = STRV_INIT;
 	struct proc_opts o = {.deadline_ms = deadline_ms, .input = text, .input_len = len};
+	char paste[96];
 
+	snprintf(paste, sizeof paste, "paste-buffer -p -r -d -b " PASTE_BUFFER " -t %s", t->pane);
 	add_all(&a, (const char *const[]){"load-buffer", "-b", PASTE_BUFFER, "-", ";", "copy-mode",
-					  "-q", "-t", t->pane, ";", "paste-buffer", "-p", "-r",
-					  "-d", "-b", PASTE_BUFFER, "-t", t->pane, NULL});
-	return run(t, &a, &o, &r, "paste-buffer", e);
+					  "-q", "-t", t->pane, ";", "if-shell", "-F", "-t", t->pane,
+					  "#{pane_dead}", NULL});
+	strv_add(&a, "delete-buffer -b " PASTE_BUFFER " ; display-message -p " PANE_DEAD);
+	strv_add(&a, paste);
+	if (run(t, &a, &o, &r, "paste-buffer", e) < 0)
+		return -1;
+	if (str_starts(buf_cstr(&r.out), PANE_DEAD))
+		return err_set(e, ERR_NOT_FOUND, 0, "tmux paste-buffer: its program has ended");
+	return 0;
 }
 
 int tmux_keys(const struct tmux *t, const struct strv *keys, int64_t deadline_ms, struct err *e)

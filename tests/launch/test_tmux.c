@@ -341,7 +341,7 @@ static void text_and_keys_arrive_also_out_of_copy_mode(void **state)
 	assert_string_equal(got, "; kill-server #{pid}\n\tsecond\n");
 }
 
-static void nothing_is_said_to_a_pane_that_is_not_there(void **state)
+static void nothing_is_said_where_no_program_listens(void **state)
 {
 	struct world *w = *state;
 	AUTO(boot_done) struct boot b;
@@ -350,6 +350,10 @@ static void nothing_is_said_to_a_pane_that_is_not_there(void **state)
 	NEEDS_TMUX();
 	prepare(w, &b, w->dir, WORDS("/bin/cat"));
 	boot(&b);
+	TMUX(w, "set-hook", "-p", "-u", "-t", "%0", "pane-died");
+	OK(plat_signal(b.out.pane, SIGKILL, e));
+	EVENTUALLY(tmux_paste(&b.t, "x", 1, soon(), &last_err) < 0); /* tmux 3.3a dies of that */
+	assert_int_equal(last_err.code, ERR_NOT_FOUND);
 	str_cut(b.t.pane, sizeof b.t.pane, "%9");
 	FAILS(ERR_NOT_FOUND, tmux_paste(&b.t, "x", 1, soon(), e));
 	FAILS(ERR_NOT_FOUND, tmux_look(&b.t, false, soon(), &k, e));
@@ -434,7 +438,7 @@ int main(void)
 	    TEST(a_persons_own_split_ends_without_a_word),
 	    TEST(a_look_shows_screen_cursor_and_mode),
 	    TEST(text_and_keys_arrive_also_out_of_copy_mode),
-	    TEST(nothing_is_said_to_a_pane_that_is_not_there),
+	    TEST(nothing_is_said_where_no_program_listens),
 	    TEST(who_listens_is_found_without_a_tmux),
 	    TEST(a_stopped_server_is_given_up_in_time),
 	    TEST(a_lost_pipe_is_set_again),

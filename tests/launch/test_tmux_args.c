@@ -195,8 +195,9 @@ static void a_message_goes_by_standard_input_only(void **state)
 
 	OK(tmux_paste(&t, text, sizeof text - 1, soon(), e));
 	called_with(w, 0,
-		    "load-buffer|-b|iapeer|-|;|copy-mode|-q|-t|%3|;|paste-buffer|-p|-r|-d|-b|"
-		    "iapeer|-t|%3|");
+		    "load-buffer|-b|iapeer|-|;|copy-mode|-q|-t|%3|;|if-shell|-F|-t|%3|#{pane_dead}|"
+		    "delete-buffer -b iapeer ; display-message -p dead|"
+		    "paste-buffer -p -r -d -b iapeer -t %3|");
 	auto_free char *input = world_read(w, "s.stdin");
 	assert_string_equal(input, text);
 }
@@ -272,6 +273,7 @@ static void what_tmux_says_becomes_a_code(void **state)
 	    {"1 err\nsomething else\nsecond line\n", ERR_FAILED},
 	    {"1 err\nserver exited unexpectedly\n", ERR_FAILED}, /* it may have heard us */
 	    {"1 out\nsays it on the wrong side\n", ERR_FAILED},
+	    {"0 out\ndead\n", ERR_NOT_FOUND}, /* asked before the paste: nothing went in */
 	    {"3 out\n", ERR_FAILED},
 	};
 	struct world *w = *state;
