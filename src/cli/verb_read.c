@@ -68,7 +68,7 @@ static int read_log(const struct ctx *c, const struct peer_id *id, int64_t lines
 			return -1;
 		return err_set(e, ERR_FAILED, 0, "%s has shown nothing yet", id->name);
 	}
-	screen_plain(buf_cstr(&raw), raw.len, out);
+	screen_rows(buf_cstr(&raw), raw.len, out);
 	keep_last_lines(out, lines);
 	return 0;
 }

@@ -61,7 +61,7 @@ static void look_at_selected(struct panel *p)
 		buf_cut(&p->preview, 0);
 		if (fs_read_at(p->c->layout.root_fd, path, -(int64_t)LOG_TAIL, LOG_TAIL, &raw,
 			       &e) == 0)
-			screen_plain(buf_cstr(&raw), raw.len, &p->preview);
+			screen_rows(buf_cstr(&raw), raw.len, &p->preview);
 	}
 	while (p->preview.len && strchr(" \t\n", p->preview.p[p->preview.len - 1]))
 		buf_cut(&p->preview, p->preview.len - 1);

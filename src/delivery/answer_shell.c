@@ -4,6 +4,7 @@
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/paste_kind.h"
 #include "iapeer/launch/shell.h"
+#include "iapeer/runtime/screen.h"
 
 #include "iapeer/base/banned.h"
 
@@ -28,23 +29,16 @@ int shell_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct b
 	AUTO(buf_done) struct buf b = BUF_INIT((size_t)CAP_ANSWER * 2);
 	AUTO(buf_done) struct buf row = BUF_INIT(CAP_STATE);
 	struct shell_memory m;
-	const char *s, *end;
+	size_t prompt_at;
 
 	if (shell_wait_prompt(p, log_offset, true, deadline_ms, e) < 0)
 		return -1;
 	if (pane_log_from(p, log_offset, &b, e) < 0)
 		return -1;
-	for (s = buf_cstr(&b), end = s + b.len; s < end;) {
-		const char *nl = memchr(s, '\n', (size_t)(end - s));
-
-		buf_cut(&row, 0);
-		shell_last_row(s, (size_t)((nl ? nl : end) - s), &row);
-		if (!nl)
-			break; /* the prompt */
-		buf_fmt(out, "%s\n", buf_cstr(&row));
-		buf_cut(&row, 0);
-		s = nl + 1;
-	}
+	for (prompt_at = b.len; prompt_at > 0 && b.p[prompt_at - 1] != '\n'; prompt_at--)
+		;
+	screen_rows(buf_cstr(&b), prompt_at, out);
+	screen_last_row(buf_cstr(&b), b.len, &row);
 	/* "printf foo" leaves its words on the prompt's own row. */
 	shell_memory_load(p, &m);
 	if (m.prompt[0] && str_ends(buf_cstr(&row), m.prompt) && row.len > strlen(m.prompt)) {

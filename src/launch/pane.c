@@ -122,6 +122,6 @@ void pane_tail(const struct pane *p, char *out, size_t size)
 		from = p->session->log_start;
 	if (fs_read_at(p->layout->root_fd, p->log, from, 4096, &b, &e) < 0)
 		return;
-	screen_plain(buf_cstr(&b), b.len, &plain);
+	screen_rows(buf_cstr(&b), b.len, &plain);
 	screen_tail(buf_cstr(&plain), plain.len, out, size);
 }

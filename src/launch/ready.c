@@ -131,7 +131,7 @@ int pane_wait_ready(struct pane *p, int64_t deadline_ms, struct err *e)
 	memory.raw = f.known && !f.canonical;
 	if (fs_read_at(p->layout->root_fd, p->log, -4096, 4096, &b, e) < 0)
 		return -1;
-	shell_last_row(buf_cstr(&b), b.len, &row);
+	screen_last_row(buf_cstr(&b), b.len, &row);
 	str_cut(memory.prompt, sizeof memory.prompt, buf_cstr(&row));
 	memory.empty_log_size = size;
 	shell_memory_save(p, &memory);

@@ -8,6 +8,7 @@
 #include "iapeer/base/fs.h"
 #include "iapeer/base/json.h"
 #include "iapeer/base/str.h"
+#include "iapeer/runtime/screen.h"
 
 #include "iapeer/base/banned.h"
 
@@ -117,7 +118,7 @@ static bool row_shows(struct pane *p, int64_t from, bool *out_prompt)
 		return false;
 	if (pane_log_from(p, size - from > 4096 ? size - 4096 : from, &b, &e) < 0)
 		return false;
-	shell_last_row(buf_cstr(&b), b.len, &row);
+	screen_last_row(buf_cstr(&b), b.len, &row);
 	n = trimmed_len(buf_cstr(&row));
 	shell_memory_load(p, &m);
 	want = trimmed_len(m.prompt);
@@ -173,99 +174,5 @@ int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t d
 		if (now >= deadline_ms)
 			return err_set(e, ERR_TIMEOUT, 0, "no prompt in time");
 		pane_wait(p, size > w.from ? 3 : 50);
-	}
-}
-
-struct row {
-	struct buf *out;
-	size_t col;
-};
-
-static void put(struct row *r, char c)
-{
-	while (r->out->len < r->col && !r->out->failed)
-		buf_chr(r->out, ' ');
-	if (r->col < r->out->len)
-		r->out->p[r->col] = c;
-	else
-		buf_chr(r->out, c);
-	r->col++;
-}
-
-/* What a CSI does to the row; n: its number, 0 when none was given. */
-static void obey(struct row *r, char letter, size_t n)
-{
-	size_t steps = n ? n : 1;
-
-	if (letter == 'C')
-		r->col += steps;
-	else if (letter == 'D')
-		r->col = steps > r->col ? 0 : r->col - steps;
-	else if (letter == 'G')
-		r->col = steps - 1;
-	else if (letter == 'H' || (letter == 'J' && n == 2))
-		r->col = 0;
-	if (letter == 'H' || letter == 'J' || (letter == 'K' && n == 0))
-		buf_cut(r->out, r->col);
-}
-
-/* CSI: "ESC [ params letter". Returns how many bytes were taken. */
-static size_t control(struct row *r, const char *s, size_t len)
-{
-	size_t i = 2, n = 0;
-
-	while (i < len && !(s[i] >= '@' && s[i] <= '~')) {
-		if (s[i] >= '0' && s[i] <= '9' && n < 10000)
-			n = n * 10 + (size_t)(s[i] - '0');
-		i++;
-	}
-	if (i >= len)
-		return len;
-	obey(r, s[i], n);
-	return i + 1;
-}
-
-/* ESC something: CSI, OSC (to BEL or ST), or two bytes. */
-static size_t escape(struct row *r, const char *s, size_t len)
-{
-	if (len < 2)
-		return len;
-	if (s[1] == '[')
-		return control(r, s, len);
-	if (s[1] == ']') {
-		for (size_t i = 2; i < len; i++) {
-			if (s[i] == '\a')
-				return i + 1;
-			if (s[i] == '\033' && i + 1 < len)
-				return i + 2;
-		}
-		return len;
-	}
-	return s[1] == '(' || s[1] == ')' ? 3 : 2;
-}
-
-void shell_last_row(const char *text, size_t len, struct buf *out)
-{
-	struct row r = {.out = out};
-
-	/* Bytes, not cells: what is compared was rendered in the same way. */
-	for (size_t i = 0; i < len;) {
-		char c = text[i];
-
-		if (c == '\033') {
-			i += escape(&r, text + i, len - i);
-			continue;
-		}
-		if (c == '\n') {
-			buf_cut(out, 0);
-			r.col = 0;
-		} else if (c == '\r') {
-			r.col = 0;
-		} else if (c == '\b') {
-			r.col -= r.col > 0;
-		} else if ((unsigned char)c >= 0x20 && c != 0x7f) {
-			put(&r, c);
-		}
-		i++;
 	}
 }

@@ -45,8 +45,7 @@ static size_t string_len(const char *s, size_t len)
 	return len;
 }
 
-/* The length of the escape sequence that s begins with. */
-static size_t escape_len(const char *s, size_t len)
+size_t text_escape(const char *s, size_t len)
 {
 	size_t i = 1;
 
@@ -158,7 +157,7 @@ static size_t take(struct sheet *s, struct pen *pen, const char *text, size_t le
 	size_t n;
 
 	if (c == ESC) {
-		n = escape_len(text, len);
+		n = text_escape(text, len);
 		apply(pen, text, n);
 		return n;
 	}

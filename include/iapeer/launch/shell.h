@@ -27,6 +27,3 @@ void shell_memory_save(const struct pane *p, const struct shell_memory *m);
  * ERR_FAILED (ended). `from`: only output behind this offset of the log counts. */
 int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t deadline_ms,
 		      struct err *e) NODISCARD;
-/* The last row of terminal output as it would show: carriage returns, erasing and cursor moves
- * obeyed. */
-void shell_last_row(const char *text, size_t len, struct buf *out);

@@ -54,3 +54,10 @@ void screen_tail(const char *text, size_t len, char *out, size_t size);
 /* Escape sequences, carriage returns and other controls removed; newline and tab kept. Appended to
  * out. Bytes that are no UTF-8 become U+FFFD. */
 void screen_plain(const char *text, size_t len, struct buf *out);
+/* The rows of a terminal's output as they show: carriage returns, backspaces, erasing and cursor
+ * moves within a row obeyed, a newline behind each row that has one. A character is one cell, also
+ * a wide one. Appended to out. */
+void screen_rows(const char *text, size_t len, struct buf *out);
+/* The row that the cursor is in at the end of it, in the place of what out holds; without a
+ * newline. */
+void screen_last_row(const char *text, size_t len, struct buf *out);

@@ -33,6 +33,8 @@ const char *sheet_text(const struct sheet *s,
 		       size_t line); /* borrowed; its length is lines[line].len */
 const char *sheet_cells(const struct sheet *s, size_t line); /* borrowed, as long as the text */
 
+/* The length of the escape sequence that s begins with, as far as it is there. */
+size_t text_escape(const char *s, size_t len);
 /* Append text without escape sequences and controls (newline and tab stay). */
 void text_plain(const char *text, size_t len, struct buf *out);
 /* The length of the blank (ASCII or Unicode white space, or a character of no width) that s begins

@@ -1,5 +1,5 @@
-/* The last row of a terminal's output, as it would show. */
-#include "iapeer/launch/shell.h"
+/* The rows of a terminal's output, as they show. */
+#include "iapeer/runtime/screen.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,6 +49,15 @@ static const struct {
     {"bell and tab", "a\ab", "ab"},
     {"UTF-8", "\xc3\xa9> ", "\xc3\xa9> "},
     {"DEL", "a\177b", "ab"},
+    {"characters of several bytes", "\xc3\xa9\xe2\x82\xac> x\b\b\b\bab",
+     "\xc3\xa9"
+     "ab x"},
+    {"a shorter character over a longer one",
+     "a\xe2\x82\xac"
+     "b\r\033[Cx\xc3\xa9",
+     "ax\xc3\xa9"},
+    {"characters deleted", "abcd\r\033[C\033[2P", "ad"},
+    {"characters inserted", "ad\b\033[2@bc", "abcd"},
     {"readline, text taken back", "\033[?2004h$ echo hi\b\b\b\b\b\b\b\033[K", "$ "},
     {"readline, pasted text shown plain", "$ \033[7mecho hi\033[27m\r\033[C\033[Cecho hi",
      "$ echo hi"},
@@ -64,7 +73,7 @@ static void each_output_leaves_its_last_row(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct buf out = BUF_INIT(CAP_STATE);
 
-		shell_last_row(rows[i].text, strlen(rows[i].text), &out);
+		screen_last_row(rows[i].text, strlen(rows[i].text), &out);
 		if (rows[i].row && strcmp(buf_cstr(&out), rows[i].row) != 0)
 			fail_msg("%s: \"%s\"", rows[i].name, buf_cstr(&out));
 		buf_done(&out);
@@ -76,7 +85,7 @@ static void a_row_beyond_its_cap_is_cut_and_no_harm_is_done(void **state)
 	struct buf out = BUF_INIT(64);
 
 	(void)state;
-	shell_last_row("\033[9000Cx\rabc", 11, &out);
+	screen_last_row("\033[9000Cx\rabc", 11, &out);
 	assert_true(out.len <= 64);
 	buf_done(&out);
 }
@@ -90,10 +99,23 @@ static void any_cut_of_any_output_is_survived(void **state)
 			char text[256];
 
 			memcpy(text, rows[i].text, n);
-			shell_last_row(text, n, &out);
+			screen_last_row(text, n, &out);
 			assert_null(memchr(buf_cstr(&out), '\n', out.len));
 			buf_done(&out);
 		}
+}
+
+static void all_rows_are_shown_as_they_were_left(void **state)
+{
+	static const char log[] = "$ \033[7mecho h\xc3\xa9\033[27m\b\b\b\b\b\b\becho h\xc3\xa9\r\n"
+				  "\033[?2004l\rh\xc3\xa9\r\n10 %\r100 %\r\n\xff\xc2\x9b!\n$ ";
+	struct buf out = BUF_INIT(CAP_STATE);
+
+	(void)state;
+	screen_rows(log, sizeof log - 1, &out);
+	assert_string_equal(buf_cstr(&out),
+			    "$ echo h\xc3\xa9\nh\xc3\xa9\n100 %\n\xef\xbf\xbd!\n$ ");
+	buf_done(&out);
 }
 
 int main(void)
@@ -101,6 +123,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_output_leaves_its_last_row),
 	    cmocka_unit_test(a_row_beyond_its_cap_is_cut_and_no_harm_is_done),
+	    cmocka_unit_test(all_rows_are_shown_as_they_were_left),
 	    cmocka_unit_test(any_cut_of_any_output_is_survived),
 	};
 
