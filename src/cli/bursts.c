@@ -6,64 +6,76 @@
 #include "iapeer/base/clock.h"
 #include "iapeer/base/journal.h"
 #include "iapeer/base/mem.h"
+#include "iapeer/base/str.h"
 
 #include "iapeer/base/banned.h"
 
-struct times {
-	int64_t *v;
+struct deaths {
+	struct burst_death *v;
 	size_t n, cap;
 };
 
 static int by_time(const void *a, const void *b)
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	const struct burst_death *x = a, *y = b;
 
-	return (x > y) - (x < y);
+	return (x->at_ms > y->at_ms) - (x->at_ms < y->at_ms);
 }
 
-void bursts_group(int64_t *at_ms, size_t n, struct bursts *out)
+static bool is_among(const struct burst_death *v, size_t n, uint64_t who)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].who == who)
+			return true;
+	return false;
+}
+
+void bursts_group(struct burst_death *v, size_t n, struct bursts *out)
 {
 	*out = (struct bursts){.v = xcalloc(n + 1, sizeof *out->v)};
 	if (n > 1)
-		qsort(at_ms, n, sizeof *at_ms, by_time);
+		qsort(v, n, sizeof *v, by_time);
 	for (size_t i = 0; i < n; i++) {
 		struct burst *last = out->n ? &out->v[out->n - 1] : NULL;
 
-		if (!last || at_ms[i] - last->to_ms > BURST_MS) {
+		if (!last || v[i].at_ms - last->to_ms > BURST_MS ||
+		    is_among(v + i - last->n, last->n, v[i].who)) {
 			last = &out->v[out->n++];
-			last->from_ms = at_ms[i];
+			last->from_ms = v[i].at_ms;
 		}
-		last->to_ms = at_ms[i];
+		last->to_ms = v[i].at_ms;
 		last->n++;
 	}
 }
 
 static bool each(const char *line, size_t len, void *arg)
 {
-	struct times *t = arg;
-	char ev[32], ts[CLOCK_ISO_MAX];
+	struct deaths *d = arg;
+	char ev[32], ts[CLOCK_ISO_MAX], identity[128];
 	int64_t at;
 
 	if (!logfmt_get(line, len, "ev", ev, sizeof ev) || strcmp(ev, "server-exit") != 0 ||
+	    !logfmt_get(line, len, "identity", identity, sizeof identity) ||
 	    !logfmt_get(line, len, "ts", ts, sizeof ts) || !clock_parse_iso(ts, &at))
 		return true;
-	if (t->n == t->cap) {
-		t->cap = t->cap ? t->cap * 2 : 256;
-		t->v = xrealloc(t->v, t->cap * sizeof *t->v);
+	if (d->n == d->cap) {
+		d->cap = d->cap ? d->cap * 2 : 256;
+		d->v = xrealloc(d->v, d->cap * sizeof *d->v);
 	}
-	t->v[t->n++] = at;
+	d->v[d->n++] =
+	    (struct burst_death){.at_ms = at, .who = str_hash(identity, strlen(identity))};
 	return true;
 }
 
 int bursts_read(const struct layout *l, struct bursts *out, struct err *e)
 {
 	struct journal j = {.dirfd = l->root_fd, .path = LAYOUT_EXITS_LOG, .keep = 5};
-	struct times t = {.n = 0};
-	int rc = journal_each(&j, each, &t, e);
+	struct deaths d = {.n = 0};
+	int rc = journal_each(&j, each, &d, e);
 
 	if (rc == 0)
-		bursts_group(t.v, t.n, out);
-	free(t.v);
+		bursts_group(d.v, d.n, out);
+	free(d.v);
 	return rc;
 }
 

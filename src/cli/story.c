@@ -224,7 +224,8 @@ static void tell_step(struct telling *s)
 		return;
 	}
 	event = story_step(action, reason, &text);
-	if (!event)
+	/* Tidying up behind an end that was told is no event. */
+	if (!event || (s->again && strcmp(event, "ended") == 0))
 		return;
 	if (strcmp(event, "parked") == 0 || strcmp(event, "stopped") == 0)
 		s->again = true;

@@ -98,8 +98,12 @@ const char *story_step(const char *action, const char *reason, struct buf *out)
 			buf_str(out, "It was stopped.");
 		else if (strcmp(reason, "remove") == 0)
 			buf_str(out, "It was ended, to be removed.");
-		else
+		else if (strcmp(reason, "new") == 0 || strcmp(reason, "run") == 0)
 			buf_str(out, "Its session was ended, to begin a new one.");
+		else {
+			buf_str(out, "Its session was ended, as had been begun.");
+			return "ended";
+		}
 		return "stopped";
 	}
 	return NULL;

@@ -159,19 +159,6 @@ static void memory_of(const struct layout *l, struct timeline_entry *t)
 		t->available = -1;
 }
 
-/* Servers of other peers in that burst, and one: the same peer may have died in it again. */
-static size_t others(const struct timeline *t, const struct burst *b)
-{
-	size_t own = 0;
-	char ev[32];
-
-	for (size_t i = 0; i < t->n; i++)
-		own += t->v[i].at_ms >= b->from_ms && t->v[i].at_ms <= b->to_ms &&
-		       logfmt_get(t->v[i].line, t->v[i].len, "ev", ev, sizeof ev) &&
-		       strcmp(ev, "server-exit") == 0;
-	return b->n > own ? b->n - own + 1 : 1;
-}
-
 int timeline_details(const struct layout *l, struct timeline *t, struct err *e)
 {
 	AUTO(bursts_done) struct bursts bursts = {.n = 0};
@@ -187,7 +174,7 @@ int timeline_details(const struct layout *l, struct timeline *t, struct err *e)
 		    strcmp(ev, "server-exit") != 0)
 			continue;
 		b = burst_of(&bursts, entry->at_ms);
-		entry->burst = b ? others(t, b) : 1;
+		entry->burst = b ? b->n : 1;
 		memory_of(l, entry);
 	}
 	return 0;

@@ -109,7 +109,7 @@ static int start_one(const struct ctx *c, const struct parsed *p, const struct t
 {
 	r->action = "started";
 	if (mark_clear(&c->layout, &t->id, MARK_STOPPED, e) < 0 ||
-	    deaths_clear(&c->layout, &t->id, e) < 0)
+	    deaths_forgive(&c->layout, &t->id, e) < 0)
 		return -1;
 	if (opt_given(p, "now"))
 		return wake(c, t, r, e);

@@ -198,7 +198,7 @@ static void runtime_line(struct ctx *c, const struct sight *s)
 			session_attached(&s->o.session) ? ", attached" : "");
 	}
 	if (s->looked && s->o.snap.crash_loop)
-		buf_str(&c->out, ", in a crash loop (`iapeer start` clears it)");
+		buf_fmt(&c->out, ", in a crash loop (`iapeer start %s` clears it)", s->id.name);
 	if (s->queued)
 		buf_fmt(&c->out, ", %zu queued", s->queued);
 	buf_chr(&c->out, '\n');

@@ -61,6 +61,8 @@ static void tell_now(struct ctx *c, const char *name, struct json *reply)
 		json_set_str(o, "identity", identity);
 		json_set_str(o, "state", shown_state_word(sights[i].shown));
 		json_set_i64(o, "queue", (int64_t)sights[i].queued);
+		if (sights[i].looked && sights[i].o.snap.crash_loop)
+			json_set_bool(o, "crash_loop", true);
 	}
 	free(sights);
 }
@@ -100,7 +102,22 @@ static void add_event(struct ctx *c, const struct json *o, bool several, char da
 	text_wrap(&c->out, buf_cstr(&line), strlen(clock), strlen(clock), width);
 }
 
-static void print(struct ctx *c, const struct json *reply)
+/* How it stands, and what lets it wake again. */
+static void add_now(struct ctx *c, const struct json *o, const char *name)
+{
+	int64_t queue = 0;
+
+	buf_fmt(&c->out, "%s is %s now", json_text(json_get(o, "identity")),
+		json_text(json_get(o, "state")));
+	if (json_get(o, "crash_loop"))
+		buf_fmt(&c->out, ", in a crash loop: `iapeer start %s` lets it wake again", name);
+	if (json_whole(json_get(o, "queue"), &queue) && queue > 0)
+		buf_fmt(&c->out, "; %lld message%s wait%s", (long long)queue, queue == 1 ? "" : "s",
+			queue == 1 ? "s" : "");
+	buf_str(&c->out, ".\n");
+}
+
+static void print(struct ctx *c, const struct json *reply, const char *name)
 {
 	const struct json *events = json_get(reply, "events"), *now = json_get(reply, "now");
 	const struct json *first = json_at(events, 0);
@@ -114,16 +131,10 @@ static void print(struct ctx *c, const struct json *reply)
 		add_event(c, o, several, day);
 	if (!first)
 		buf_str(&c->out, "nothing is on record\n");
-	for (const struct json *o = json_first(now); o; o = json_next(o)) {
-		int64_t queue = 0;
-
-		buf_fmt(&c->out, "%s%s is %s now", o == json_first(now) && first ? "\n" : "",
-			json_text(json_get(o, "identity")), json_text(json_get(o, "state")));
-		if (json_whole(json_get(o, "queue"), &queue) && queue > 0)
-			buf_fmt(&c->out, "; %lld message%s wait%s", (long long)queue,
-				queue == 1 ? "" : "s", queue == 1 ? "s" : "");
-		buf_str(&c->out, ".\n");
-	}
+	if (first && json_first(now))
+		buf_chr(&c->out, '\n');
+	for (const struct json *o = json_first(now); o; o = json_next(o))
+		add_now(c, o, name);
 }
 
 /* Instead of being printed. */
@@ -132,7 +143,7 @@ static int export(struct ctx *c, const char *name, const char *file, const struc
 {
 	AUTO(buf_done) struct buf story = BUF_INIT(CAP_OUTPUT);
 
-	print(c, told);
+	print(c, told, name);
 	buf_add(&story, c->out.p, c->out.len);
 	buf_cut(&c->out, 0);
 	if (why_export(c, name, file, t, &story, e) < 0)
@@ -173,7 +184,7 @@ int verb_why(struct ctx *c, const struct parsed *p, struct err *e)
 	if (opt_value(p, "export"))
 		return export(c, name, opt_value(p, "export"), &t, reply, e);
 	if (!c->json)
-		print(c, reply);
+		print(c, reply, name);
 	c->reply = reply;
 	reply = NULL;
 	return 0;

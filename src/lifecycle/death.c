@@ -29,7 +29,8 @@ static int parse_one(const struct json *j, const char *what, struct death_entry 
 	if (json_req_i64(j, what, "at", 0, INT64_MAX / 2, &out->at_ms, e) < 0 ||
 	    json_opt_str(j, what, "class", class, sizeof class, e) < 0 ||
 	    json_opt_str(j, what, "cause", out->cause, sizeof out->cause, e) < 0 ||
-	    json_opt_i64(j, what, "woke", 0, INT64_MAX / 2, &out->woke_at_ms, e) < 0)
+	    json_opt_i64(j, what, "woke", 0, INT64_MAX / 2, &out->woke_at_ms, e) < 0 ||
+	    json_opt_bool(j, what, "forgiven", &out->forgiven, e) < 0)
 		return -1;
 	out->class = strcmp(class, "server-dead") == 0 ? DEATH_SERVER_DEAD : DEATH_SESSION_GONE;
 	return 0;
@@ -67,6 +68,8 @@ void death_ring_print(const struct death_ring *r, struct buf *out)
 		json_set_str_opt(o, "cause", r->v[i].cause);
 		if (r->v[i].woke_at_ms)
 			json_set_i64(o, "woke", r->v[i].woke_at_ms);
+		if (r->v[i].forgiven)
+			json_set_bool(o, "forgiven", true);
 	}
 	json_print(a, true, out);
 }
@@ -82,6 +85,12 @@ void death_ring_add(struct death_ring *r, const struct death_entry *d)
 		r->n--;
 	}
 	r->v[r->n++] = *d;
+}
+
+void death_ring_forgive(struct death_ring *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		r->v[i].forgiven = true;
 }
 
 /* A kill from outside, an orderly end that somebody asked for, the host: not the program's doing.
@@ -104,8 +113,8 @@ int death_ring_own(const struct death_ring *r, int64_t now_ms, int64_t window_ms
 	int n = 0;
 
 	for (size_t i = 0; i < r->n; i++)
-		n += death_is_own(&r->v[i]) && r->v[i].at_ms > now_ms - window_ms &&
-		     r->v[i].at_ms <= now_ms;
+		n += death_is_own(&r->v[i]) && !r->v[i].forgiven &&
+		     r->v[i].at_ms > now_ms - window_ms && r->v[i].at_ms <= now_ms;
 	return n;
 }
 
@@ -117,7 +126,7 @@ int64_t death_ring_rested_ms(const struct death_ring *r, int64_t now_ms, int64_t
 	for (size_t i = 0; i < r->n; i++) {
 		int64_t at = r->v[i].at_ms;
 
-		if (at <= now_ms - window_ms || at > now_ms)
+		if (r->v[i].forgiven || at <= now_ms - window_ms || at > now_ms)
 			continue; /* long ago; or the clock was set back: no reason to wait */
 		n++;
 		last = at > last ? at : last;

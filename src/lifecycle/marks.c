@@ -52,27 +52,40 @@ int deaths_load(const struct layout *l, const struct peer_id *id, struct death_r
 	return death_ring_parse(buf_cstr(&b), b.len, path, out, e);
 }
 
-int deaths_add(const struct layout *l, const struct peer_id *id, const struct death_entry *d,
-	       struct err *e)
+static int deaths_save(const struct layout *l, const struct peer_id *id,
+		       const struct death_ring *ring, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
-	struct death_ring ring;
 	char path[LAYOUT_PATH];
 
-	if (deaths_load(l, id, &ring, e) < 0)
-		return -1;
-	death_ring_add(&ring, d);
-	death_ring_print(&ring, &b);
+	death_ring_print(ring, &b);
 	layout_state(id, "deaths", path);
 	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
 }
 
-int deaths_clear(const struct layout *l, const struct peer_id *id, struct err *e)
+int deaths_add(const struct layout *l, const struct peer_id *id, const struct death_entry *d,
+	       struct err *e)
 {
+	struct death_ring ring;
+
+	if (deaths_load(l, id, &ring, e) < 0)
+		return -1;
+	death_ring_add(&ring, d);
+	return deaths_save(l, id, &ring, e);
+}
+
+int deaths_forgive(const struct layout *l, const struct peer_id *id, struct err *e)
+{
+	struct death_ring ring;
 	char path[LAYOUT_PATH];
 
 	layout_state(id, "deaths", path);
-	return fs_unlink(l->root_fd, path, e);
+	if (deaths_load(l, id, &ring, e) < 0)
+		return e->code == ERR_CORRUPT ? fs_unlink(l->root_fd, path, e) : -1;
+	if (ring.n == 0)
+		return 0;
+	death_ring_forgive(&ring);
+	return deaths_save(l, id, &ring, e);
 }
 
 int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane_exit *out,

@@ -193,6 +193,14 @@ static void a_crash_loop_is_refused_with_its_count_and_its_way_out(void **state)
 	must_have(err_text_of(b), "3 times");
 	must_have(err_text_of(b), "iapeer start bob");
 	assert_int_equal(waiting(b), 0);
+	assert_int_equal(run(b, "show", "bob"), 0);
+	must_have(out(b), "`iapeer start bob` clears it");
+	assert_int_equal(run(b, "why", "bob"), 0);
+	must_have(out(b), "in a crash loop: `iapeer start bob` lets it wake again.");
+	assert_int_equal(run(b, "start", "bob"), 0);
+	assert_int_equal(run(b, "show", "bob"), 0);
+	assert_null(strstr(out(b), "crash loop"));
+	must_have(out(b), "exit-1");
 }
 
 static void a_missing_program_is_said_before_anything_is_queued(void **state)

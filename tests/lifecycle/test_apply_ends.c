@@ -208,12 +208,12 @@ static void how_the_program_ended_decides_what_the_next_wake_says(void **state)
 		char id[16];
 
 		snprintf(id, sizeof id, "k%zu", i);
-		OK(deaths_clear(&w->l, &w->id, e));
+		OK(deaths_forgive(&w->l, &w->id, e));
 		run_to_its_end(w, id, rows[i].command);
 		snprintf(id, sizeof id, "n%zu", i);
 		world_send(w, id, "true");
 		out = world_apply(w, TRIG_MESSAGE);
-		assert_string_equal(ring_of(w).v[0].cause, rows[i].cause);
+		assert_string_equal(ring_of(w).v[i].cause, rows[i].cause);
 		assert_string_equal(out.cause, rows[i].wake);
 		assert_int_equal(world_lines(w, EXITS, rows[i].line), 1);
 	}
@@ -238,7 +238,7 @@ static void three_deaths_of_its_own_and_it_is_left_asleep(void **state)
 	HAS(last_err.hint, "iapeer start bob");
 	assert_false(out.started);
 	assert_int_equal(queue_depth(&w->l, &w->id), 1);
-	OK(deaths_clear(&w->l, &w->id, e));
+	OK(deaths_forgive(&w->l, &w->id, e));
 	assert_true(world_apply(w, TRIG_MESSAGE).started);
 	assert_int_equal(world_receipt(w, "m4").status, DELIVERY_DELIVERED);
 }

@@ -133,6 +133,25 @@ static void only_its_own_ends_make_a_crash_loop(void **state)
 	}
 }
 
+/* `start` lets it try again, and does not make it one that never was: what ended it last still says
+ * how it wakes. */
+static void what_start_forgives_is_not_forgotten(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_ROWS; i++) {
+		struct death_ring r = died(&rows[i], 3);
+		struct wake_mode m;
+
+		death_ring_forgive(&r);
+		read_again(&r);
+		assert_int_equal(death_ring_own(&r, NOW_MS, WINDOW_MS), 0);
+		assert_int_equal(death_ring_rested_ms(&r, NOW_MS, WINDOW_MS), 0);
+		m = wake_after(&r, false);
+		assert_int_equal(m.resume, rows[i].wakes != NULL);
+		assert_string_equal(m.cause, rows[i].wakes ? rows[i].wakes : "crash-or-self-close");
+	}
+}
+
 static void a_clean_park_is_newer_than_any_death(void **state)
 {
 	(void)state;
@@ -168,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_died_from_outside_is_resumed_and_says_after_what),
 	    cmocka_unit_test(only_its_own_ends_make_a_crash_loop),
+	    cmocka_unit_test(what_start_forgives_is_not_forgotten),
 	    cmocka_unit_test(a_clean_park_is_newer_than_any_death),
 	    cmocka_unit_test(bare_times_of_0_2_count_as_its_own),
 	};

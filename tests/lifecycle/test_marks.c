@@ -50,7 +50,7 @@ static void marks_belong_to_one_identity(void **state)
 		assert_false(mark_is_set(&w->l, &others[i], MARK_STOPPED));
 }
 
-static void deaths_are_added_and_cleared(void **state)
+static void deaths_are_added_and_forgiven(void **state)
 {
 	struct world *w = *state;
 	struct death_entry d = {.at_ms = 1, .class = DEATH_SESSION_GONE, .cause = "exit-1"};
@@ -63,10 +63,15 @@ static void deaths_are_added_and_cleared(void **state)
 	OK(deaths_load(&w->l, &bob, &r, e));
 	assert_int_equal(r.n, DEATH_RING);
 	assert_int_equal(r.v[DEATH_RING - 1].at_ms, 20);
-	OK(deaths_clear(&w->l, &bob, e));
-	OK(deaths_clear(&w->l, &bob, e));
+	OK(deaths_forgive(&w->l, &bob, e));
+	OK(deaths_forgive(&w->l, &bob, e));
 	OK(deaths_load(&w->l, &bob, &r, e));
-	assert_int_equal(r.n, 0);
+	assert_int_equal(r.n, DEATH_RING);
+	for (size_t i = 0; i < r.n; i++)
+		assert_true(r.v[i].forgiven);
+	OK(deaths_add(&w->l, &bob, &d, e));
+	OK(deaths_load(&w->l, &bob, &r, e));
+	assert_false(r.v[DEATH_RING - 1].forgiven);
 }
 
 static void a_ring_that_cannot_be_read_is_not_written_over(void **state)
@@ -190,7 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_mark_set_twice_is_set_once_and_holds_the_first_time),
 	    TEST(marks_belong_to_one_identity),
-	    TEST(deaths_are_added_and_cleared),
+	    TEST(deaths_are_added_and_forgiven),
 	    TEST(a_ring_that_cannot_be_read_is_not_written_over),
 	    TEST(an_exit_is_kept_as_it_was),
 	    TEST(the_hook_writes_its_line_once),

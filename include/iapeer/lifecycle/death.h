@@ -15,6 +15,7 @@ struct death_entry {
 	int64_t at_ms; /* UTC */
 	enum death_class class;
 	char cause[32];     /* "" in files of 0.2.x */
+	bool forgiven;      /* by `start`: still how its last session ended, and counted no more */
 	int64_t woke_at_ms; /* of the session that ended: the same one is not counted twice; 0 not
 			       known */
 };
@@ -27,6 +28,7 @@ int death_ring_parse(const char *text, size_t len, const char *what, struct deat
 		     struct err *e) NODISCARD;
 void death_ring_print(const struct death_ring *r, struct buf *out);
 void death_ring_add(struct death_ring *r, const struct death_entry *d);
+void death_ring_forgive(struct death_ring *r);
 bool death_is_own(const struct death_entry *d);
 /* Deaths of its own in the window before now. */
 int death_ring_own(const struct death_ring *r, int64_t now_ms, int64_t window_ms);

@@ -22,7 +22,9 @@ int deaths_load(const struct layout *l, const struct peer_id *id, struct death_r
 		struct err *e) NODISCARD; /* missing: empty */
 int deaths_add(const struct layout *l, const struct peer_id *id, const struct death_entry *d,
 	       struct err *e) NODISCARD;
-int deaths_clear(const struct layout *l, const struct peer_id *id, struct err *e) NODISCARD;
+/* They stay on record, for they say how the next wake begins, and make no crash loop any more.
+ * What cannot be read goes. */
+int deaths_forgive(const struct layout *l, const struct peer_id *id, struct err *e) NODISCARD;
 
 /* <identity>.exit, the hook's: how the pane's program ended. ERR_NOT_FOUND. */
 struct pane_exit {
