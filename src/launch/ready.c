@@ -113,27 +113,31 @@ static int tui_wait(struct pane *p, int64_t deadline_ms, struct err *e)
 	}
 }
 
-int pane_wait_ready(struct pane *p, int64_t deadline_ms, struct err *e)
+/* What its prompt looks like while nothing is typed at it. */
+static int learn_prompt(struct pane *p, struct err *e)
 {
-	struct shell_memory memory = {.empty_log_size = -1};
-
-	if (p->manifest->kind == KIND_TUI)
-		return tui_wait(p, deadline_ms, e);
-	if (p->manifest->kind == KIND_SERVICE)
-		return 0;
-	if (shell_wait_prompt(p, p->session->log_start, true, deadline_ms, e) < 0)
-		return e->code == ERR_FAILED ? ended(p, e) : not_ready(p, "no prompt in time", e);
-	struct shell_facts f;
 	AUTO(buf_done) struct buf b = BUF_INIT(8192);
 	AUTO(buf_done) struct buf row = BUF_INIT(4096);
-	int64_t size = pane_log_size(p);
+	struct shell_memory memory = {.empty_log_size = pane_log_size(p)};
+	struct shell_facts f;
+
 	shell_look(p, &f);
 	memory.raw = f.known && !f.canonical;
 	if (fs_read_at(p->layout->root_fd, p->log, -4096, 4096, &b, e) < 0)
 		return -1;
 	screen_last_row(buf_cstr(&b), b.len, &row);
 	str_cut(memory.prompt, sizeof memory.prompt, buf_cstr(&row));
-	memory.empty_log_size = size;
 	shell_memory_save(p, &memory);
 	return 0;
+}
+
+int pane_wait_ready(struct pane *p, int64_t deadline_ms, struct err *e)
+{
+	if (p->manifest->kind == KIND_TUI)
+		return tui_wait(p, deadline_ms, e);
+	if (p->manifest->kind == KIND_SERVICE)
+		return 0;
+	if (shell_wait_prompt(p, p->session->log_start, true, deadline_ms, e) < 0)
+		return e->code == ERR_FAILED ? ended(p, e) : not_ready(p, "no prompt in time", e);
+	return learn_prompt(p, e);
 }

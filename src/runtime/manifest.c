@@ -300,7 +300,8 @@ int manifest_program(const struct manifest *m, const struct layout *l, const str
 		return str_put(out, LAYOUT_PATH, chosen)
 			   ? 0
 			   : err_set(e, ERR_FAILED, 0, "path too long");
-	buf_fmt(&looked, "PATH=%.180s", path ? path : "");
+	buf_fmt(&looked, "PATH=%.120s%s", path ? path : "",
+		path && strlen(path) > 120 ? "..." : "");
 	for (size_t i = 0; i < m->search.n; i++)
 		buf_fmt(&looked, ", %s", m->search.v[i]);
 	err_set(e, ERR_FAILED, 0, "program %s not found (looked in %s)", m->program.v[0],
