@@ -212,6 +212,26 @@ static int program_argv(const struct launch_in *in, const char *program, const c
 	return 0;
 }
 
+/* Its length so far. Where it cannot be written, no prompt would ever be seen. */
+static int look_at_log(const struct launch_in *in, int64_t *out_size, struct err *e)
+{
+	struct fs_info log;
+	char path[LAYOUT_PATH];
+
+	layout_pane_log(&in->id, path);
+	if (fs_stat(in->layout->root_fd, path, &log, e) < 0)
+		return -1;
+	if (log.exists && !log.is_file) {
+		err_set(e, ERR_REFUSED, 0, "%s is %s, not the file of its pane's log", path,
+			log.is_link  ? "a link"
+			: log.is_dir ? "a folder"
+				     : "something else");
+		return err_hint(e, "rm -r %s/%s", in->layout->root, path);
+	}
+	*out_size = log.size;
+	return 0;
+}
+
 int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session *out,
 		 struct err *e)
 {
@@ -220,10 +240,11 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 	AUTO(strv_done) struct strv argv = STRV_INIT;
 	char identity[PEER_IDENTITY_MAX + 1], program[LAYOUT_PATH], conf[LAYOUT_PATH];
 	struct tmux_started started = {.pane_id = ""};
-	char log[LAYOUT_PATH], conversation[CONVERSATION_ID];
+	char conversation[CONVERSATION_ID];
 	struct tmux t = {.pane = ""};
 	struct fs_info dir;
 	bool has_conf = false;
+	int64_t log_start = 0;
 
 	if (fs_stat(AT_FDCWD, launch_workdir(in), &dir, e) < 0)
 		return -1;
@@ -232,7 +253,8 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 	if (launch_environment(in, &env, &args, e) < 0 ||
 	    manifest_program(in->manifest, in->layout, &env, program, e) < 0 ||
 	    launch_tmux_bin(in->layout, in->settings, t.bin, e) < 0 ||
-	    check_tmux(in, t.bin, e) < 0 || layout_socket(in->layout, &in->id, t.socket, e) < 0 ||
+	    check_tmux(in, t.bin, e) < 0 || look_at_log(in, &log_start, e) < 0 ||
+	    layout_socket(in->layout, &in->id, t.socket, e) < 0 ||
 	    user_conf(in->layout, conf, &has_conf, e) < 0)
 		return -1;
 	peer_identity(&in->id, identity);
@@ -243,10 +265,6 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 	if (program_argv(in, program, conversation, &argv, e) < 0)
 		return -1;
 	add_args(&argv, &args);
-	layout_pane_log(&in->id, log);
-	struct fs_info before;
-	if (fs_stat(in->layout->root_fd, log, &before, e) < 0)
-		return -1;
 	struct tmux_start start = {.session = identity,
 				   .conf = has_conf ? conf : NULL,
 				   .workdir = launch_workdir(in),
@@ -264,7 +282,7 @@ int launch_start(const struct launch_in *in, int64_t deadline_ms, struct session
 	}
 	if (fill_session(in, &t, &started, out, e) < 0)
 		return -1;
-	out->log_start = before.size;
+	out->log_start = log_start;
 	str_cut(out->conversation, sizeof out->conversation, conversation);
 	return 0;
 }

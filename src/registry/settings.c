@@ -30,8 +30,10 @@ enum kind {
 
 /* One row a setting. */
 struct row {
-	const char *name;  /* of the variable and in config.json */
-	const char *shown; /* in settings_text(); NULL: the keeper does not act on it */
+	const char *name; /* of the variable and in config.json */
+	/* In settings_text(). NULL: a limit of who sends, which is not the sender's to say: only
+	 * config.json counts. */
+	const char *shown;
 	enum kind kind;
 	size_t offset;
 	int64_t min, max, fallback; /* in the unit of the name */
@@ -148,6 +150,11 @@ static void from_environment(struct settings *s, const struct row *row)
 
 	if (is_blank(word))
 		return;
+	if (!row->shown) {
+		log_warn("settings", "%s in the environment does not count; it belongs into %s",
+			 row->name, LAYOUT_CONFIG);
+		return;
+	}
 	if (!parse_word(row, word, &n))
 		warn_bad(row, "the environment", word);
 	store(s, row, n);

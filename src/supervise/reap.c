@@ -2,9 +2,30 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "iapeer/base/log.h"
+#include "iapeer/delivery/origin.h"
 #include "iapeer/supervise/keeper.h"
 
 #include "iapeer/base/banned.h"
+
+void keeper_adopt(struct keeper *k)
+{
+	bool works = false;
+	struct err e;
+
+	if (plat_become_reaper(&works, &e) < 0)
+		log_warn("supervise", "%s: causes of death will be inferred more often", e.msg);
+	origin_keeper_begins(k->layout, works);
+}
+
+void keeper_disown(struct keeper *k)
+{
+	siginfo_t info;
+	bool childless =
+	    waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD;
+
+	origin_keeper_ends(k->layout, childless);
+}
 
 static bool is_worker(const struct keeper *k, pid_t pid)
 {

@@ -324,11 +324,8 @@ static void tell_ready(int fd)
 
 static int run(struct keeper *k, const struct supervise_opts *o, struct err *e)
 {
-	bool reaper = false;
-
 	keeper_raise_files(k);
-	if (plat_become_reaper(&reaper, e) < 0)
-		log_warn("supervise", "%s: causes of death will be inferred more often", e->msg);
+	keeper_adopt(k);
 	if (init_handles(k, e) < 0 || keeper_watch_files(k, e) < 0 || keeper_listen(k, e) < 0)
 		return -1;
 	k->tick_drift_ms = clock_utc_ms() - clock_mono_ms();
@@ -346,6 +343,7 @@ static int run(struct keeper *k, const struct supervise_opts *o, struct err *e)
 	/* Every handle has an owner who closed it; one that is left would be a use after free
 	 * waiting to happen. */
 	assert(uv_loop_close(&k->loop) == 0);
+	keeper_disown(k);
 	log_info("supervise", "left");
 	return 0;
 }

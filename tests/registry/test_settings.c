@@ -28,6 +28,9 @@ static const char *const names[] = {
     "IAPEER_DELIVERY_LOG_KEEP",
     "IAPEER_PANELOG_MAX_BYTES",
     "IAPEER_PANELOG_KEEP",
+    "IAPEER_MAX_HOPS",
+    "IAPEER_PAIR_MAX",
+    "IAPEER_PAIR_WINDOW_SECS",
     "IAPEER_TMUX_BIN",
     "IAPEER_CLAUDE_BIN",
 };
@@ -74,6 +77,23 @@ static void without_a_word_the_defaults_hold(void **state)
 	assert_string_equal(s.tmux_bin, "");
 	settings_text(&s, text, sizeof text);
 	assert_string_equal(text, "");
+}
+
+static void who_sends_does_not_set_its_own_limits(void **state)
+{
+	struct tmproot *t = *state;
+	struct settings s;
+
+	setenv("IAPEER_MAX_HOPS", "64", 1);
+	setenv("IAPEER_PAIR_MAX", "200", 1);
+	setenv("IAPEER_PAIR_WINDOW_SECS", "1", 1);
+	s = loaded(t);
+	assert_int_equal(s.max_hops, 8);
+	assert_int_equal(s.pair_max, 20);
+	assert_int_equal(s.pair_window_ms, 600000);
+	assert_int_equal(tmproot_write(t, "root/" LAYOUT_CONFIG, "{\"IAPEER_PAIR_MAX\": 3}"), 0);
+	s = loaded(t);
+	assert_int_equal(s.pair_max, 3);
 }
 
 /* Every name of SPEC 14 counts, in the environment and in the file; the text names each that
@@ -241,6 +261,7 @@ int main(void)
 #define WITH_ROOT(test) cmocka_unit_test_setup_teardown(test, setup, tmproot_teardown)
 	const struct CMUnitTest tests[] = {
 	    WITH_ROOT(without_a_word_the_defaults_hold),
+	    WITH_ROOT(who_sends_does_not_set_its_own_limits),
 	    WITH_ROOT(every_name_is_read),
 	    WITH_ROOT(the_environment_wins_over_the_file_and_the_file_over_the_default),
 	    WITH_ROOT(a_bad_value_is_named_and_the_default_used),

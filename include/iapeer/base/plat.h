@@ -1,8 +1,8 @@
 /* plat.h - what the kernel tells and does, behind one door: plat_linux.c, plat_darwin.c.
  *
  * There is no #ifdef on the system anywhere else. tests/base/test_plat.c holds both files to this
- * contract. A process is (pid, birth): a bare pid may be recycled. birth is opaque, compared for
- * equality only.
+ * contract. A process is (pid, birth): a bare pid may be recycled. birth is opaque; who was born
+ * later in the same boot has no smaller one.
  */
 #pragma once
 #include "iapeer/base/buf.h"

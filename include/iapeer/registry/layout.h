@@ -53,6 +53,7 @@ void layout_done(struct layout *l);
 #define LAYOUT_CONTROL_SOCKET "state/iapeer/supervise.sock"
 #define LAYOUT_KEEPER_LOCK    "state/iapeer/supervise.lock"
 #define LAYOUT_KEEPER_LOG     "logs/iapeer/supervise.log"
+#define LAYOUT_STRAYS         "state/iapeer/strays"
 #define LAYOUT_TMUX_CHECKED                                                                        \
 	"state/iapeer/tmux" /* the tmux binary that was last found new enough                      \
 			     */

@@ -179,7 +179,9 @@ const struct registry *keeper_registry(struct keeper *k, struct err *e);
 void keeper_raise_files(struct keeper *k); /* as many descriptors as we may have */
 
 /* reap.c */
-void keeper_reap(struct keeper *k); /* collect what died below us */
+void keeper_adopt(struct keeper *k);  /* become the parent of what is orphaned below us */
+void keeper_disown(struct keeper *k); /* leaving: who is left becomes somebody else's */
+void keeper_reap(struct keeper *k);   /* collect what died below us */
 bool keeper_reaped(const struct keeper *k, struct proc_ref ref, int *out_status);
 
 /* watch.c */
