@@ -13,6 +13,7 @@
 
 #include "iapeer/base/banned.h"
 
+#define MOUNT      "/sys/fs/cgroup"
 #define TEXT       4096
 #define LOG_LINES  20000              /* no ring holds more than that */
 #define FIRST_PIDS "pid:[4026531836]" /* the host's own namespace: a constant of the kernel */
@@ -80,6 +81,18 @@ static bool spared(pid_t pid)
 	return !slurp(path, text, sizeof text) || strtoll(text, NULL, 10) <= NEVER;
 }
 
+/* In version 2 a group without the controller counts as part of the nearest above it that has it.
+ */
+static void nearest(struct memory_group *g)
+{
+	char *end;
+
+	while (g->kills < 0 && (end = strrchr(g->path, '/')) && end > g->path + strlen(MOUNT)) {
+		*end = '\0';
+		g->kills = plat_memory_kills(g->path);
+	}
+}
+
 void plat_memory_group(pid_t pid, struct memory_group *out)
 {
 	char file[64], text[TEXT];
@@ -95,11 +108,13 @@ void plat_memory_group(pid_t pid, struct memory_group *out)
 	if (!v1 && !v2)
 		return;
 	at = v1 ? v1 + 8 : strstr(v2, "0::") + 3;
-	n = snprintf(out->path, sizeof out->path, "/sys/fs/cgroup%s%.*s", v1 ? "/memory" : "",
+	n = snprintf(out->path, sizeof out->path, MOUNT "%s%.*s", v1 ? "/memory" : "",
 		     (int)strcspn(at, "\n"), at);
 	if (n >= (int)sizeof out->path)
 		out->path[0] = '\0'; /* a part of it would be another group */
 	out->kills = plat_memory_kills(out->path);
+	if (!v1)
+		nearest(out);
 	if (out->kills < 0)
 		out->path[0] = '\0';
 	out->whole = plat_memory_whole(out->path) && !spared(pid);

@@ -109,3 +109,11 @@ void evidence_oom_log(struct oom_log *out)
 	*out = (struct oom_log){.n = 0};
 	out->readable = plat_kernel_log(take_line, out, &our_pids, &e) == 0 && our_pids;
 }
+
+bool evidence_oom_names(pid_t pid, int64_t since_mono_ms)
+{
+	struct oom_log log;
+
+	evidence_oom_log(&log);
+	return oom_log_names(&log, pid, since_mono_ms, false);
+}

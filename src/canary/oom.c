@@ -119,14 +119,22 @@ enum oom_proof oom_judge(const struct oom_facts *f)
 								    : OOM_NOT_PROVEN;
 }
 
+static const char *const words[] = {
+    [OOM_NOT_PROVEN] = "",
+    [OOM_KERNEL_LOG] = "kernel-log",
+    [OOM_CGROUP_COUNTER] = "cgroup-counter",
+};
+_Static_assert(sizeof words / sizeof words[0] == OOM_PROOF_COUNT, "a word for each");
+
 const char *oom_proof_word(enum oom_proof p)
 {
-	static const char *const words[] = {
-	    [OOM_NOT_PROVEN] = "",
-	    [OOM_KERNEL_LOG] = "kernel-log",
-	    [OOM_CGROUP_COUNTER] = "cgroup-counter",
-	};
-
-	_Static_assert(sizeof words / sizeof words[0] == OOM_PROOF_COUNT, "a word for each");
 	return words[p];
+}
+
+enum oom_proof oom_proof_of(const char *word)
+{
+	for (int p = 0; p < OOM_PROOF_COUNT; p++)
+		if (strcmp(words[p], word) == 0)
+			return (enum oom_proof)p;
+	return OOM_NOT_PROVEN;
 }

@@ -258,6 +258,8 @@ static void tell_server(struct telling *s)
 	story_server_end(cause, command, asker, &text);
 	if (strcmp(cause, "sigkill") == 0 || strcmp(cause, "oom-kill") == 0)
 		story_memory(x->available, x->total, &text);
+	if (strcmp(cause, "sigkill") == 0)
+		story_kills(x->memory_kills, &text);
 	if (x->burst == 2)
 		buf_str(&text, " Another peer's server died in the same two seconds.");
 	else if (x->burst > 2)
@@ -272,7 +274,9 @@ static void tell_program(struct telling *s)
 	AUTO(buf_done) struct buf text = BUF_INIT(CAP_STATE);
 	char signal[VALUE], status[VALUE];
 
-	if (get(here(s), "signal", signal))
+	if (is(here(s), "cause", "oom-kill"))
+		buf_str(&text, "The kernel killed its program, for memory had run out.");
+	else if (get(here(s), "signal", signal))
 		buf_fmt(&text, "Its program was killed by %s.", signal);
 	else if (!get(here(s), "status", status))
 		buf_str(&text, "Its program was ended; how is not known.");

@@ -201,6 +201,16 @@ void story_server_end(const char *cause, const char *command, const char *asker,
 	buf_chr(out, '.');
 }
 
+void story_kills(int64_t kills, struct buf *out)
+{
+	if (kills > 0)
+		buf_fmt(out,
+			" Since it was started the kernel had killed %lld process%s of its control "
+			"group for memory; whether its server was %s is not known.",
+			(long long)kills, kills == 1 ? "" : "es",
+			kills == 1 ? "that one" : "one of them");
+}
+
 void story_memory(int64_t available, int64_t total, struct buf *out)
 {
 	double gib = 1024.0 * 1024 * 1024;

@@ -132,12 +132,58 @@ void timeline_done(struct timeline *t)
 	*t = (struct timeline){.n = 0};
 }
 
+static int64_t number_of(const char *line, size_t len, const char *key)
+{
+	char value[32];
+	int64_t n;
+
+	return logfmt_get(line, len, key, value, sizeof value) && str_i64(value, 0, INT64_MAX, &n)
+		   ? n
+		   : -1;
+}
+
 /* "memory: total=... available=..." */
+static void take_memory(const char *text, struct timeline_entry *t)
+{
+	const char *line = strstr(text, "\nmemory: ");
+	size_t len;
+
+	if (!line)
+		return;
+	line += strlen("\nmemory: ");
+	len = strcspn(line, "\n");
+	t->total = number_of(line, len, "total");
+	t->available = number_of(line, len, "available");
+}
+
+/* "oom: not proven; kernel log: missing (...); kills in its memory cgroup: 3 when armed, 4 now" */
+static void take_kills(const char *text, struct timeline_entry *t)
+{
+	static const char group[] = "kills in its memory cgroup: ", then[] = " when armed, ";
+	const char *line = strstr(text, "\noom: not proven; "), *at;
+	char part[256], *end;
+	int64_t armed, now;
+
+	if (!line)
+		return;
+	str_cut(part, sizeof part, line + 1);
+	part[strcspn(part, "\n")] = '\0';
+	at = strstr(part, group);
+	if (!at || strstr(part, "does not name it"))
+		return;
+	armed = strtoll(at + strlen(group), &end, 10);
+	if (!str_starts(end, then))
+		return; /* one of them is missing */
+	now = strtoll(end + strlen(then), NULL, 10);
+	if (now > armed)
+		t->memory_kills = now - armed;
+}
+
+/* What the evidence says of memory. */
 static void memory_of(const struct layout *l, struct timeline_entry *t)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(CAP_EVIDENCE);
-	char file[256], path[LAYOUT_PATH], value[32];
-	const char *line;
+	char file[256], path[LAYOUT_PATH];
 	struct err e;
 
 	/* A name, never a path: the line is no reason to read elsewhere. */
@@ -146,17 +192,8 @@ static void memory_of(const struct layout *l, struct timeline_entry *t)
 	snprintf(path, sizeof path, "%s/%.255s", LAYOUT_DEATHS_DIR, file);
 	if (fs_read(l->root_fd, path, &text, &e) < 0)
 		return;
-	line = strstr(buf_cstr(&text), "\nmemory: ");
-	if (!line)
-		return;
-	line += strlen("\nmemory: ");
-	size_t len = strcspn(line, "\n");
-	if (!logfmt_get(line, len, "total", value, sizeof value) ||
-	    !str_i64(value, 1, INT64_MAX, &t->total))
-		t->total = -1;
-	if (!logfmt_get(line, len, "available", value, sizeof value) ||
-	    !str_i64(value, 0, INT64_MAX, &t->available))
-		t->available = -1;
+	take_memory(buf_cstr(&text), t);
+	take_kills(buf_cstr(&text), t);
 }
 
 int timeline_details(const struct layout *l, struct timeline *t, struct err *e)

@@ -91,8 +91,10 @@ static void session_exit(struct json *o, const char *line, size_t len, const cha
 	int status = number(line, len, "status"), signal = number(line, len, "signal");
 	char cause[32], id[LOG_FIELD_MAX], name[32];
 
-	death_session_cause(status, signal > 0 ? signal : 0, cause);
-	if (signal <= 0 && logfmt_get(line, len, "signal", name, sizeof name))
+	death_session_cause(status, signal > 0 ? signal : 0, false, cause);
+	if (logfmt_get(line, len, "cause", name, sizeof name))
+		str_cut(cause, sizeof cause, name);
+	else if (signal <= 0 && logfmt_get(line, len, "signal", name, sizeof name))
 		lower(name, cause, sizeof cause);
 	json_set_str(o, "class", death_class_word(DEATH_SESSION_GONE));
 	json_set_str(o, "cause", cause);

@@ -138,7 +138,7 @@ int64_t death_ring_rested_ms(const struct death_ring *r, int64_t now_ms, int64_t
 	return last + (pause > REST_MAX_MS ? REST_MAX_MS : pause);
 }
 
-void death_session_cause(int exit_status, int signal, char out[static 32])
+void death_session_cause(int exit_status, int signal, bool oom, char out[static 32])
 {
 	static const struct {
 		int sig;
@@ -147,6 +147,10 @@ void death_session_cause(int exit_status, int signal, char out[static 32])
 		     {6, "sigabrt"},  {8, "sigfpe"},  {9, "sigkill"}, {11, "sigsegv"},
 		     {13, "sigpipe"}, {15, "sigterm"}};
 
+	if (oom) {
+		snprintf(out, 32, "oom-kill");
+		return;
+	}
 	if (signal <= 0) {
 		if (exit_status > 0)
 			snprintf(out, 32, "exit-%d", exit_status);

@@ -1,5 +1,6 @@
 #include "iapeer/lifecycle/hook.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "iapeer/base/journal.h"
 #include "iapeer/base/proc.h"
 #include "iapeer/base/str.h"
+#include "iapeer/canary/evidence.h"
 #include "iapeer/canary/ledger.h"
 #include "iapeer/launch/session.h"
 #include "iapeer/lifecycle/marks.h"
@@ -36,15 +38,27 @@ static bool journalled(const struct layout *l, const char *identity, pid_t pane_
 	return false;
 }
 
+/* A SIGKILL says nothing; the kernel's log may name the process that it killed for memory. */
+static enum oom_proof was_it_memory(const struct layout *l, const struct peer_id *id,
+				    const struct hook_facts *h)
+{
+	struct session s;
+	struct err e;
+
+	if (h->signal != SIGKILL || session_load(l, id, &s, &e) < 0 || s.pane.pid != h->pane_pid)
+		return OOM_NOT_PROVEN;
+	return evidence_oom_names(h->pane_pid, s.woke_mono_ms) ? OOM_KERNEL_LOG : OOM_NOT_PROVEN;
+}
+
 static int journal_exit(const struct layout *l, const char *identity, const struct hook_facts *h,
-			int64_t now, struct err *e)
+			const struct pane_exit *x, struct err *e)
 {
 	struct journal j = {
 	    .dirfd = l->root_fd, .path = LAYOUT_EXITS_LOG, .max_bytes = 5 << 20, .keep = 5};
 	auto_logfmt struct logfmt line = {.b = BUF_INIT(0)};
 	const char *name = h->signal > 0 ? proc_signal_name(h->signal) : NULL;
 
-	logfmt_init(&line, now);
+	logfmt_init(&line, x->at_ms);
 	logfmt_raw(&line, "ev", "session-exit");
 	logfmt_raw(&line, "identity", identity);
 	if (h->pane_pid > 0)
@@ -55,6 +69,10 @@ static int journal_exit(const struct layout *l, const char *identity, const stru
 		logfmt_raw(&line, "signal", name);
 	else if (h->signal > 0)
 		logfmt_i64(&line, "signal", h->signal);
+	if (x->oom != OOM_NOT_PROVEN) {
+		logfmt_raw(&line, "cause", "oom-kill");
+		logfmt_raw(&line, "proof", oom_proof_word(x->oom));
+	}
 	return journal_write(&j, &line, true, e);
 }
 
@@ -78,7 +96,8 @@ int hook_record(const struct layout *l, const struct peer_id *id, const struct h
 	/* The ending first: from here on the server's end is no death, whatever happens to us. */
 	if (canary_note_ending(l, &c, e) < 0)
 		return -1;
-	if (!journalled(l, c.identity, h->pane_pid) && journal_exit(l, c.identity, h, now, e) < 0)
+	x.oom = was_it_memory(l, id, h);
+	if (!journalled(l, c.identity, h->pane_pid) && journal_exit(l, c.identity, h, &x, e) < 0)
 		return -1;
 	return pane_exit_save(l, c.identity, &x, e);
 }

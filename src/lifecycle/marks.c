@@ -94,7 +94,7 @@ int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = NULL;
 	int64_t pane = 0, status = -1, signal = 0, server = 0;
-	char path[LAYOUT_PATH];
+	char path[LAYOUT_PATH], proof[32] = "";
 
 	layout_state(id, "exit", path);
 	if (fs_read(l->root_fd, path, &b, e) < 0 ||
@@ -103,12 +103,14 @@ int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane
 	    json_opt_i64(j, path, "status", -1, 255, &status, e) < 0 ||
 	    json_opt_i64(j, path, "signal", -1, 128, &signal, e) < 0 ||
 	    json_opt_i64(j, path, "serverPid", 0, INT32_MAX, &server, e) < 0 ||
+	    json_opt_str(j, path, "oom", proof, sizeof proof, e) < 0 ||
 	    json_opt_i64(j, path, "atMs", 0, INT64_MAX / 2, &out->at_ms, e) < 0)
 		return -1;
 	out->pane_pid = (pid_t)pane;
 	out->status = (int)status;
 	out->signal = (int)signal;
 	out->server_pid = (pid_t)server;
+	out->oom = oom_proof_of(proof);
 	return 0;
 }
 
@@ -128,6 +130,7 @@ int pane_exit_save(const struct layout *l, const char *identity, const struct pa
 	json_set_i64(j, "signal", x->signal);
 	json_set_i64(j, "serverPid", x->server_pid);
 	json_set_i64(j, "atMs", x->at_ms);
+	json_set_str_opt(j, "oom", oom_proof_word(x->oom));
 	json_print(j, false, &b);
 	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
 }

@@ -130,7 +130,7 @@ static void classify(const struct step *s, struct death_entry *d)
 	    x.server_pid == session->server.pid) {
 		d->class = DEATH_SESSION_GONE;
 		d->at_ms = x.at_ms;
-		death_session_cause(x.status, x.signal, d->cause);
+		death_session_cause(x.status, x.signal, x.oom != OOM_NOT_PROVEN, d->cause);
 		return;
 	}
 	d->class = DEATH_SERVER_DEAD;

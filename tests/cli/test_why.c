@@ -78,7 +78,7 @@ static void the_same_for_programs(void **state)
 		assert_true(json_text(json_get(o, "ts")) && json_text(json_get(o, "text")));
 		died += strcmp(text_of(o, "event"), "died") == 0;
 	}
-	assert_int_equal(died, 3);
+	assert_int_equal(died, 4);
 	assert_string_equal(text_of(json_at(events, 0), "event"), "woke");
 	assert_string_equal(text_of(json_at(events, 0), "ts"), "2026-03-02T09:12:04.790+01:00");
 }

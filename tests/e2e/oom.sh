@@ -70,6 +70,29 @@ check_eq "its signal" SIGKILL "$(field signal "$line")"
 check_has "the evidence says so" "$(evidence_of "$line")" "oom: proven; kernel log: names it"
 check_has "why says so" "$(iapeer why bob)" "memory had run out"
 
+# ---- the same of its program: its server lives to tell
+must iapeer send bob true
+pid=$(pane_of shell-bob)
+echo "$pid" >"$GROUP/cgroup.procs"
+echo 1000 >"/proc/$pid/oom_score_adj"
+hog 0 2>/dev/null &
+other=$!
+hog 0 2>/dev/null
+wait "$other" 2>/dev/null
+end_of() { grep -s -e "ev=session-exit identity=shell-bob pid=$1 " "$LOGS/exits.log"; }
+has_end() { end_of "$1" >/dev/null; }
+check_soon "its program killed for memory: recorded" 5 has_end "$pid"
+check_eq "its cause" oom-kill "$(field cause "$(end_of "$pid")")"
+check_eq "its proof" kernel-log "$(field proof "$(end_of "$pid")")"
+check_has "deaths says so" "$(iapeer deaths bob | tail -n 1)" "program  oom-kill"
+check_has "why says so" "$(iapeer why bob)" "The kernel killed its program, for memory had run out."
+must iapeer send bob true --json
+check_has "that is not held against it" "$(json cause)" "resume-after-oom-kill"
+pid=$(pane_of shell-bob)
+kill -KILL "$pid"
+check_soon "killed by hand: recorded" 5 has_end "$pid"
+check_eq "no cause but its signal" "" "$(field cause "$(end_of "$pid")")"
+
 # ---- it was not: a child of it was killed for memory, and later somebody typed kill -9 ----
 must iapeer send bob true
 pid=$(session_of shell-bob)

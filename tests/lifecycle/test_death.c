@@ -263,7 +263,7 @@ static void the_cause_of_a_session_comes_from_status_and_signal(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		char cause[32];
 
-		death_session_cause(rows[i].status, rows[i].signal, cause);
+		death_session_cause(rows[i].status, rows[i].signal, false, cause);
 		assert_string_equal(cause, rows[i].cause);
 	}
 	assert_string_equal(death_class_word(DEATH_SERVER_DEAD), "server-dead");

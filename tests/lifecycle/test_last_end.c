@@ -22,15 +22,16 @@ struct row {
 	int status, signal; /* cause NULL: what the hook says */
 	const char
 	    *wakes; /* resumed, with this cause; NULL: fresh, crash-or-self-close, and counted */
+	bool oom;
 };
 
 #define SESSION(status, signal, wakes)                                                             \
 	{                                                                                          \
-		DEATH_SESSION_GONE, NULL, status, signal, wakes                                    \
+		DEATH_SESSION_GONE, NULL, status, signal, wakes, false                             \
 	}
 #define SERVER(cause)                                                                              \
 	{                                                                                          \
-		DEATH_SERVER_DEAD, cause, -1, 0, "resume-after-" cause                             \
+		DEATH_SERVER_DEAD, cause, -1, 0, "resume-after-" cause, false                      \
 	}
 
 static const struct row rows[] = {
@@ -49,6 +50,7 @@ static const struct row rows[] = {
     SESSION(-1, 15, "resume-after-sigterm"),
     SESSION(-1, 1, "resume-after-sighup"),
     SESSION(-1, 2, "resume-after-sigint"),
+    {DEATH_SESSION_GONE, NULL, -1, 9, "resume-after-oom-kill", true},
     /* the server below it died, of whatever */
     SERVER("sigkill"),
     SERVER("sigsegv"),
@@ -60,9 +62,9 @@ static const struct row rows[] = {
     SERVER("host-restart"),
     SERVER("unknown"),
     /* as they would be written by one who knows more about a session's end */
-    {DEATH_SESSION_GONE, "oom-kill", 0, 0, "resume-after-oom-kill"},
-    {DEATH_SESSION_GONE, "host-restart", 0, 0, "resume-after-host-restart"},
-    {DEATH_SESSION_GONE, "kill-server", 0, 0, "resume-after-kill-server"},
+    {DEATH_SESSION_GONE, "oom-kill", 0, 0, "resume-after-oom-kill", false},
+    {DEATH_SESSION_GONE, "host-restart", 0, 0, "resume-after-host-restart", false},
+    {DEATH_SESSION_GONE, "kill-server", 0, 0, "resume-after-kill-server", false},
 };
 #define N_ROWS (sizeof rows / sizeof rows[0])
 
@@ -88,7 +90,7 @@ static struct death_ring died(const struct row *row, int times)
 		if (row->cause)
 			snprintf(d.cause, sizeof d.cause, "%s", row->cause);
 		else
-			death_session_cause(row->status, row->signal, d.cause);
+			death_session_cause(row->status, row->signal, row->oom, d.cause);
 		death_ring_add(&r, &d);
 	}
 	read_again(&r);

@@ -11,3 +11,6 @@ void evidence_machine(struct buf *out);
 void evidence_pane(const struct layout *l, const char *identity, struct buf *out);
 /* Whom the kernel says that it killed for memory. Once for a burst. */
 void evidence_oom_log(struct oom_log *out);
+/* Does it name that process, which was killed just now and lived since then (awake time; 0: not
+ * known)? */
+bool evidence_oom_names(pid_t pid, int64_t since_mono_ms);

@@ -46,4 +46,5 @@ struct oom_facts {
 };
 enum oom_proof { OOM_NOT_PROVEN, OOM_KERNEL_LOG, OOM_CGROUP_COUNTER, OOM_PROOF_COUNT };
 enum oom_proof oom_judge(const struct oom_facts *f);
-const char *oom_proof_word(enum oom_proof p); /* "kernel-log", "cgroup-counter"; "": none */
+const char *oom_proof_word(enum oom_proof p);  /* "kernel-log", "cgroup-counter"; "": none */
+enum oom_proof oom_proof_of(const char *word); /* of what is no such word: not proven */

@@ -17,3 +17,5 @@ const char *story_tried(const char *action);
 void story_server_end(const char *cause, const char *command, const char *asker, struct buf *out);
 /* " Memory was not short: 3.1 of 7.8 GiB were free."; nothing where it is not known (-1). */
 void story_memory(int64_t available, int64_t total, struct buf *out);
+/* So many of its control group were killed for memory while it lived; 0: nothing is added. */
+void story_kills(int64_t kills, struct buf *out);

@@ -17,6 +17,8 @@ struct timeline_entry {
 	/* of a server's death, filled by timeline_details(): */
 	size_t burst;             /* how many servers died at once, itself too; 0: not looked */
 	int64_t available, total; /* bytes of memory in the evidence; -1: not there */
+	int64_t memory_kills;     /* killed for memory in its group while it lived, and the kernel's
+				     log does not say whether it was one of them */
 };
 struct timeline {
 	struct timeline_entry *v;

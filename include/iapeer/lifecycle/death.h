@@ -36,5 +36,6 @@ int death_ring_own(const struct death_ring *r, int64_t now_ms, int64_t window_ms
  * cause: 1, 2, 4 ... 60 s after it. 0: now. UTC. */
 int64_t death_ring_rested_ms(const struct death_ring *r, int64_t now_ms, int64_t window_ms);
 const char *death_class_word(enum death_class c);
-/* "sigkill", "sigsegv", "exit-3", "exited" out of the hook's status and signal. */
-void death_session_cause(int exit_status, int signal, char out[static 32]);
+/* "sigkill", "sigsegv", "exit-3", "exited" out of the hook's status and signal; "oom-kill" where
+ * that is proven. */
+void death_session_cause(int exit_status, int signal, bool oom, char out[static 32]);

@@ -1,6 +1,7 @@
 /* marks.h - the boolean marks and small state files of an identity (SPEC 2). Boolean marks hold an
  * ISO time. */
 #pragma once
+#include "iapeer/canary/oom.h"
 #include "iapeer/delivery/topics.h"
 #include "iapeer/lifecycle/death.h"
 #include "iapeer/registry/layout.h"
@@ -33,6 +34,7 @@ struct pane_exit {
 	int signal;       /* 0: none */
 	pid_t server_pid; /* the tmux server that told us */
 	int64_t at_ms;
+	enum oom_proof oom; /* what proves that it was killed for memory */
 };
 int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane_exit *out,
 		   struct err *e) NODISCARD;
