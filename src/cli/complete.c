@@ -179,6 +179,12 @@ static void offer_value(const struct asked *a, const char *value)
 	else if (strcmp(value, "<rung>") == 0)
 		for (int i = WAIT_ACCEPTED; i < WAIT_RUNG_COUNT; i++)
 			offer(a, wait_rung_word((enum wait_rung)i), "");
+	else if (strcmp(value, "<state>") == 0)
+		for (int i = 0; i < SHOWN_STATE_COUNT; i++)
+			offer(a, shown_state_word((enum shown_state)i), "");
+	else if (strcmp(value, "<status>") == 0)
+		for (int i = 0; i < STATUS_COUNT; i++)
+			offer(a, status_word((enum peer_status)i), "");
 	else if (strcmp(value, "<nature>") == 0)
 		offer_literals(a, "artificial natural absent");
 	else if (strcmp(value, "<manager>") == 0)

@@ -10,6 +10,7 @@
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
+#include "iapeer/cli/words.h"
 #include "iapeer/delivery/queue.h"
 #include "iapeer/runtime/manifest.h"
 
@@ -161,7 +162,7 @@ static bool speaks_of_tags(const struct peer_record *r)
 	return n == sizeof text - 1 || strstr(text, "\"tags\"");
 }
 
-static void read_tags(const struct peer_record *r, struct strv *out)
+void peer_tags(const struct peer_record *r, struct strv *out)
 {
 	AUTO(profile_done) struct profile p;
 	struct err e = ERR_INIT;
@@ -172,7 +173,7 @@ static void read_tags(const struct peer_record *r, struct strv *out)
 	if (profile_load(r->cwd, &p, &e) < 0)
 		return; /* `show` says what is wrong with it */
 	for (size_t i = 0; i < p.tags.n; i++)
-		strv_add(out, p.tags.v[i]);
+		words_unite(out, p.tags.v[i]);
 }
 
 struct json *peer_json(const struct ctx *c, const struct peer_record *r, const struct sight *sights)
@@ -183,7 +184,7 @@ struct json *peer_json(const struct ctx *c, const struct peer_record *r, const s
 	struct peer_id id;
 	size_t queued = 0;
 
-	read_tags(r, &tags);
+	peer_tags(r, &tags);
 	for (size_t i = 0; i < r->runtimes.n; i++)
 		queued += sights[i].queued;
 	json_set_str(o, "personality", r->name);

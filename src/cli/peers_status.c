@@ -7,6 +7,7 @@
 #include "iapeer/base/clock.h"
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
+#include "iapeer/cli/words.h"
 
 #include "iapeer/base/banned.h"
 
@@ -74,27 +75,14 @@ void status_mark(const struct term *t, struct buf *b, enum peer_status s)
 	term_paint(t, b, paint, status_word(s));
 }
 
-/* "41s", "12m", "3h", "5d" */
-static void add_age(struct buf *b, int64_t ms)
-{
-	static const struct {
-		int64_t ms;
-		char unit;
-	} units[] = {{86400000, 'd'}, {3600000, 'h'}, {60000, 'm'}, {1000, 's'}};
-
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-		if (ms >= units[i].ms || i == sizeof units / sizeof units[0] - 1) {
-			buf_fmt(b, "%lld%c", (long long)(ms / units[i].ms), units[i].unit);
-			return;
-		}
-}
-
 void status_text(const struct status *s, struct buf *b)
 {
+	char span[24];
+
 	buf_str(b, status_word(s->status));
 	if (strcmp(s->source, "process") != 0) { /* looked at just now */
-		buf_str(b, " for ");
-		add_age(b, age_ms(s->since_ms));
+		words_span(age_ms(s->since_ms), span, sizeof span);
+		buf_fmt(b, " for %s", span);
 	}
 	if (s->detail[0]) {
 		buf_str(b, s->status == STATUS_UNKNOWN ? ", last heard: " : ": ");

@@ -50,7 +50,7 @@ static int add_all(const struct ctx *c, bool every, struct targets *t, struct er
 	return 0;
 }
 
-static int no_such_tag(const char *tag, struct strv *seen, struct err *e)
+int targets_no_tag(const char *tag, struct strv *seen, struct err *e)
 {
 	const char *near;
 
@@ -78,7 +78,7 @@ static int add_tagged(const struct ctx *c, const char *tag, bool every, struct t
 		    add_peer(&c->registry.peers[i], NULL, every, t, e) < 0)
 			return -1;
 	}
-	return t->n ? 0 : no_such_tag(tag, &seen, e);
+	return t->n ? 0 : targets_no_tag(tag, &seen, e);
 }
 
 int targets_of_peer(const struct ctx *c, const char *name, const char *runtime, bool every_runtime,

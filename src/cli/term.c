@@ -31,16 +31,17 @@ static bool locale_utf8(bool tty)
 	return !tty;
 }
 
-static int columns(bool tty)
+static void read_size(struct term *t)
 {
-	struct winsize w;
+	struct winsize w = {.ws_col = 0};
 	int64_t n;
 
+	if (t->out_tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) < 0)
+		w = (struct winsize){.ws_col = 0};
+	t->lines = w.ws_row;
+	t->columns = w.ws_col >= COLUMNS_MIN ? w.ws_col : 0;
 	if (str_i64(getenv("COLUMNS") ? getenv("COLUMNS") : "", COLUMNS_MIN, COLUMNS_MAX, &n))
-		return (int)n;
-	if (tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= COLUMNS_MIN)
-		return w.ws_col;
-	return 0;
+		t->columns = (int)n;
 }
 
 void term_read(struct term *t)
@@ -51,9 +52,9 @@ void term_read(struct term *t)
 	t->out_tty = isatty(STDOUT_FILENO) == 1;
 	t->err_tty = isatty(STDERR_FILENO) == 1;
 	t->utf8 = locale_utf8(t->out_tty);
-	t->colour =
-	    t->out_tty && str_empty(getenv("NO_COLOR")) && !(kind && strcmp(kind, "dumb") == 0);
-	t->columns = columns(t->out_tty);
+	t->cursor = t->out_tty && !(kind && strcmp(kind, "dumb") == 0);
+	t->colour = t->cursor && str_empty(getenv("NO_COLOR"));
+	read_size(t);
 }
 
 void term_paint(const struct term *t, struct buf *b, enum paint p, const char *text)

@@ -211,22 +211,6 @@ static void put(const struct term *t, struct buf *out, int column, size_t width,
 		buf_chr(out, ' ');
 }
 
-static void span(int64_t ms, char *out, size_t size)
-{
-	int64_t s = ms / 1000;
-
-	if (ms < 0)
-		out[0] = '\0';
-	else if (s < 60)
-		snprintf(out, size, "%llds", (long long)s);
-	else if (s < 3600)
-		snprintf(out, size, "%lldm", (long long)(s / 60));
-	else if (s < 86400)
-		snprintf(out, size, "%lldh", (long long)(s / 3600));
-	else
-		snprintf(out, size, "%lldd", (long long)(s / 86400));
-}
-
 static void size_of(int64_t bytes, char *out, size_t size)
 {
 	int64_t mib = bytes / (1 << 20);
@@ -252,9 +236,10 @@ static const char *mark_of(const struct term *t, enum shown_state s)
 
 void top_line(const struct term *t, const struct top_row *r, size_t width, struct buf *out)
 {
-	char quiet[24], queue[24] = "", memory[32], status[112];
+	char quiet[24] = "", queue[24] = "", memory[32], status[112];
 
-	span(r->quiet_ms, quiet, sizeof quiet);
+	if (r->quiet_ms >= 0)
+		words_span(r->quiet_ms, quiet, sizeof quiet);
 	size_of(r->memory_bytes, memory, sizeof memory);
 	if (r->queued)
 		snprintf(queue, sizeof queue, "%zu", r->queued);

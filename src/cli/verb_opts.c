@@ -17,6 +17,19 @@ const struct opt create_opts[] = {
     {.name = "trust", .help = "its program may trust the folder it works in"},
     {.name = NULL},
 };
+const struct opt list_opts[] = {
+    {.name = "state", .value = "<state>", .help = "live, asleep, stopped, unknown", .many = true},
+    {.name = "status",
+     .value = "<status>",
+     .help = "what a live one does: working, idle, waiting, blocked and so on",
+     .many = true},
+    {.name = "runtime",
+     .value = "<runtime>",
+     .help = "those that have it; with the others, by it",
+     .many = true},
+    {.name = "watch", .help = "again whenever something changes"},
+    {.name = NULL},
+};
 const struct opt read_opts[] = {
     {.name = "last", .value = "<n>", .help = "the last n answers, or lines of what it showed"},
     {.name = "screen", .help = "what is on its screen now; it must be live"},

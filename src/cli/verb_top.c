@@ -8,6 +8,7 @@
 #include "iapeer/base/fs.h"
 #include "iapeer/base/proc.h"
 #include "iapeer/base/str.h"
+#include "iapeer/cli/list.h"
 #include "iapeer/cli/live.h"
 #include "iapeer/cli/top_look.h"
 #include "iapeer/cli/top_screen.h"
@@ -259,10 +260,12 @@ static int loop(struct panel *p, struct err *e)
 int verb_top(struct ctx *c, const struct parsed *parsed, struct err *e)
 {
 	struct panel p = {.c = c, .preview = BUF_INIT(CAP_OUTPUT)};
+	struct filter all = FILTER_INIT;
 	int rc;
 
+	(void)parsed;
 	if (!c->term.in_tty || !c->term.out_tty || c->json)
-		return verb_list(c, parsed, e);
+		return list_once(c, &all, e);
 	if (!c->rooted) {
 		err_set(e, ERR_NOT_FOUND, 0, "no peers registered");
 		return err_hint(e, "iapeer create <name>");

@@ -14,6 +14,15 @@
 	"the same name: runtimes and tags are added, what is not given stays.\n\n"                 \
 	"  iapeer create bob --runtime shell\n"                                                    \
 	"  iapeer create reviewer --runtime claude --workdir ~/src/app --tag review"
+#define LIST_DETAIL                                                                                    \
+	"● live, ○ asleep, ✕ stopped, ? its server does not answer; then what a live one does, " \
+	"and for how long.\n\n"                                                                        \
+	"A name may be a pattern, in quotes. --state, --status and --runtime take several words, "     \
+	"with commas; a peer is listed when one of its runtimes is like that. --watch draws the "      \
+	"table anew when something changes, until q and Enter or Ctrl-C; into a pipe it writes "       \
+	"each new table behind the last, and with --json an object a line.\n\n"                        \
+	"  iapeer list @team 'rev*'\n"                                                                 \
+	"  iapeer list --status waiting,blocked --watch"
 #define SEND_DETAIL                                                                                \
 	"The text is the words behind the name (`--` before one that begins with a dash), "        \
 	"--message, --message-file, or standard input. A peer that sleeps is woken. The message "  \
@@ -80,10 +89,13 @@ const struct verb verbs[] = {
      .detail = CREATE_DETAIL},
     {.name = "list",
      .run = verb_list,
-     .args = "",
+     .args = "[peer | @tag]...",
+     .max_args = VERB_ARGS_ANY,
+     .comp = {COMP_PEER, COMP_PEER, COMP_PEER},
      .flags = V_JSON | V_REGISTRY,
+     .opts = list_opts,
      .brief = "all peers: live, asleep, stopped or unknown",
-     .detail = "● live, ○ asleep, ✕ stopped, ? its server does not answer."},
+     .detail = LIST_DETAIL},
     {.name = "show",
      .run = verb_show,
      .args = "<peer>",

@@ -161,6 +161,22 @@ void words_ago(int64_t age_ms, char *out, size_t size)
 		snprintf(out, size, "%lld days ago", (long long)(s / 86400));
 }
 
+int64_t words_span(int64_t ms, char *out, size_t size)
+{
+	static const struct {
+		int64_t ms;
+		char unit;
+	} units[] = {{86400000, 'd'}, {3600000, 'h'}, {60000, 'm'}, {1000, 's'}};
+	size_t i = 0;
+
+	if (ms < 0)
+		ms = 0;
+	while (ms < units[i].ms && units[i].unit != 's')
+		i++;
+	snprintf(out, size, "%lld%c", (long long)(ms / units[i].ms), units[i].unit);
+	return units[i].ms - ms % units[i].ms;
+}
+
 int words_since(const char *text, int64_t now_ms, int64_t *out_ms, struct err *e)
 {
 	static const char units[] = "smhd";

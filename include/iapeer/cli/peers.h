@@ -43,6 +43,9 @@ int peer_name_check(const char *name, struct err *e) NODISCARD;
 /* What the record says, else its runtime's default. */
 enum nature peer_nature(const struct ctx *c, const struct peer_record *r);
 
+/* The tags of its profile, united with the list; a profile that cannot be read has none. */
+void peer_tags(const struct peer_record *r, struct strv *out);
+
 /* Take the peer's lock, waiting at most wait_ms: ERR_TIMEOUT names the holder. `what`: what we are
  * about to do. */
 int peer_lock(const struct ctx *c, const struct peer_id *id, const char *what, int64_t wait_ms,

@@ -18,4 +18,6 @@ int targets_find(const struct ctx *c, const struct parsed *p, bool every_runtime
 /* One peer by name: of one runtime, or (runtime NULL and every_runtime) all of its. */
 int targets_of_peer(const struct ctx *c, const char *name, const char *runtime, bool every_runtime,
 		    struct targets *out, struct err *e) NODISCARD;
+/* ERR_NOT_FOUND, and what was meant, or which there are. Returns -1. */
+int targets_no_tag(const char *tag, struct strv *there, struct err *e);
 void targets_done(struct targets *t);

@@ -7,7 +7,9 @@ struct term {
 	bool in_tty, out_tty, err_tty;
 	bool utf8;   /* the locale's word for it (LC_ALL, LC_CTYPE, LANG) */
 	bool colour; /* standard output is a terminal and NO_COLOR is not set */
+	bool cursor; /* standard output is a terminal whose cursor can be moved */
 	int columns; /* of standard output's terminal, or $COLUMNS; 0: not known, do not cut */
+	int lines;   /* of standard output's terminal; 0: not known */
 };
 void term_read(struct term *t);
 

@@ -4,6 +4,7 @@
 #include "iapeer/cli/verb.h"
 
 extern const struct opt create_opts[];
+extern const struct opt list_opts[];
 extern const struct opt read_opts[];
 extern const struct opt send_opts[];
 extern const struct opt attach_opts[];

@@ -26,6 +26,8 @@ int words_path(const char *path, char out[static LAYOUT_PATH], struct err *e) NO
 
 /* "12 s ago", "5 min ago", "3 h ago", "2 days ago". */
 void words_ago(int64_t age_ms, char *out, size_t size);
+/* "41s", "12m", "3h", "5d"; returns in how many ms it reads otherwise. */
+int64_t words_span(int64_t ms, char *out, size_t size);
 /* "90s", "30m", "2h", "3d" before now, or a time as the logs write it, or a day of it; UTC ms.
  * ERR_USAGE. */
 int words_since(const char *text, int64_t now_ms, int64_t *out_ms, struct err *e) NODISCARD;
