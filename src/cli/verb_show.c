@@ -5,29 +5,30 @@
 
 #include "iapeer/base/clock.h"
 #include "iapeer/base/log.h"
+#include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/journals.h"
-#include "iapeer/cli/peers.h"
+#include "iapeer/cli/show.h"
+#include "iapeer/cli/story.h"
 #include "iapeer/cli/words.h"
 #include "iapeer/lifecycle/marks.h"
 
 #include "iapeer/base/banned.h"
 
-/* All that the page and the JSON are made of. */
-struct page {
-	const struct peer_record *record;
-	struct profile profile;
-	struct sight *sights;
-	struct strv marks, topics;
-};
+#define STORY_LINES 2000
+#define SAME_MS     2000 /* the journals tell of one death within moments */
 
-static void page_done(struct page *g)
+static void show_done(struct show *g)
 {
 	profile_done(&g->profile);
 	free(g->sights);
+	free(g->conversations);
 	strv_done(&g->marks);
 	strv_done(&g->topics);
+	strv_done(&g->accepts);
+	json_free(g->last);
+	buf_done(&g->died_of);
 }
 
 static void marks_of(const struct layout *l, const struct peer_id *id, struct strv *out)
@@ -40,7 +41,14 @@ static void marks_of(const struct layout *l, const struct peer_id *id, struct st
 			words_unite(out, all[i]);
 }
 
-static int gather(struct ctx *c, const char *name, struct page *g, struct err *e)
+static void accepts_words(unsigned accepts, struct strv *out)
+{
+	for (int n = NATURE_NONE + 1; n < NATURE_COUNT; n++)
+		if (accepts & 1U << n)
+			strv_add(out, nature_word((enum nature)n));
+}
+
+static int gather(struct ctx *c, const char *name, struct show *g, struct err *e)
 {
 	struct err why = ERR_INIT;
 
@@ -49,9 +57,15 @@ static int gather(struct ctx *c, const char *name, struct page *g, struct err *e
 		return -1;
 	if (peer_profile(g->record, &g->profile, &why) < 0)
 		log_warn("show", "%s", why.msg); /* the rest is worth seeing all the more */
+	g->conversations = xcalloc(g->record->runtimes.n + 1, sizeof *g->conversations);
+	accepts_words(g->profile.accepts, &g->accepts);
 	for (size_t i = 0; i < g->record->runtimes.n; i++) {
 		AUTO(strv_done) struct strv topics = STRV_INIT;
 
+		if (conversation_load(&c->layout, &g->sights[i].id, &g->conversations[i], &why) <
+			0 &&
+		    why.code != ERR_NOT_FOUND)
+			log_warn("show", "%s", why.msg);
 		marks_of(&c->layout, &g->sights[i].id, &g->marks);
 		if (topics_load(&c->layout, &g->sights[i].id, &topics, &why) < 0)
 			log_warn("show", "%s", why.msg);
@@ -63,7 +77,7 @@ static int gather(struct ctx *c, const char *name, struct page *g, struct err *e
 
 /* ---- last ---- */
 
-static struct json *last_death(const struct page *g)
+static struct json *last_death(const struct show *g)
 {
 	const struct death_entry *last = NULL;
 	struct json *o;
@@ -94,7 +108,7 @@ static struct json *line_json(const struct buf *line, const char *const *keys)
 
 /* Of several runtimes the newest line counts; ts sorts as text only within one time zone, so the
  * time is compared. */
-static void newest(const struct layout *l, const struct page *g, const char *log,
+static void newest(const struct layout *l, const struct show *g, const char *log,
 		   const char *const match[3], struct buf *out)
 {
 	int64_t best = -1;
@@ -117,7 +131,7 @@ static void newest(const struct layout *l, const struct page *g, const char *log
 	}
 }
 
-static struct json *last_json(const struct ctx *c, const struct page *g)
+static struct json *last_json(const struct ctx *c, const struct show *g)
 {
 	static const char *const delivery[] = {"ts", "id", "from", "rung", "status", "topic", NULL};
 	static const char *const wake[] = {"ts", "identity", "mode", "cause", NULL};
@@ -140,126 +154,83 @@ static struct json *last_json(const struct ctx *c, const struct page *g)
 
 /* ---- JSON ---- */
 
-static void accepts_words(unsigned accepts, struct strv *out)
+static struct json *conversation_json(const struct peer_id *id, const struct conversation *t)
 {
-	for (int n = NATURE_NONE + 1; n < NATURE_COUNT; n++)
-		if (accepts & 1U << n)
-			strv_add(out, nature_word((enum nature)n));
-}
+	struct json *o = json_object();
 
-static struct json *page_json(const struct ctx *c, const struct page *g, struct json *last)
-{
-	AUTO(strv_done) struct strv accepts = STRV_INIT;
-	struct json *o = peer_json(c, g->record, g->sights);
-
-	accepts_words(g->profile.accepts, &accepts);
-	json_set_strv(o, "marks", &g->marks);
-	json_set_strv(o, "topics", &g->topics);
-	json_set(o, "last", last);
-	json_set_str_opt(o, "workdir", g->profile.workdir);
-	json_set_str(o, "wake_policy", wake_policy_word(g->profile.wake_policy));
-	json_set_str(o, "resume_policy", resume_policy_word(g->profile.resume_policy));
-	if (accepts.n)
-		json_set_strv(o, "accepts", &accepts);
-	json_set_str_opt(o, "initial_prompt", g->profile.initial_prompt);
+	json_set_str(o, "runtime", id->runtime);
+	json_set_str(o, "id", t->id);
+	json_set_str_opt(o, "workdir", t->workdir);
+	json_set_str_opt(o, "transcript", t->transcript);
+	json_set_time(o, "started", t->started_at_ms);
+	json_set_time(o, "used", t->used_at_ms);
 	return o;
 }
 
-/* ---- the page ---- */
-
-static void line(struct ctx *c, const char *label, const char *text)
+static struct json *show_json(const struct ctx *c, struct show *g)
 {
-	if (str_empty(text))
-		return;
-	buf_fmt(&c->out, "  %-13s ", label);
-	text_shown(&c->out, text);
-	buf_chr(&c->out, '\n');
-}
+	struct json *o = peer_json(c, g->record, g->sights), *talks = json_array();
 
-static void lines(struct ctx *c, const char *label, const struct strv *list)
-{
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
-
-	for (size_t i = 0; i < list->n; i++)
-		buf_fmt(&b, "%s%s", i ? ", " : "", list->v[i]);
-	line(c, label, buf_cstr(&b));
-}
-
-static void runtime_line(struct ctx *c, const struct sight *s)
-{
-	char iso[CLOCK_ISO_MAX];
-
-	buf_str(&c->out, "  ");
-	state_mark(&c->term, &c->out, s->shown, s->id.runtime);
-	buf_fmt(&c->out, "  %s", shown_state_word(s->shown));
-	if (s->shown == SHOWN_LIVE && s->looked && s->o.has_session) {
-		clock_iso(s->o.session.woke_at_ms, iso);
-		buf_fmt(&c->out, " since %s, server %ld%s", iso, (long)s->o.session.server.pid,
-			session_attached(&s->o.session) ? ", attached" : "");
-	}
-	if (s->looked && s->o.snap.crash_loop)
-		buf_fmt(&c->out, ", in a crash loop (`iapeer start %s` clears it)", s->id.name);
-	if (s->queued)
-		buf_fmt(&c->out, ", %zu queued", s->queued);
-	buf_chr(&c->out, '\n');
-	if (s->does) {
-		AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
-
-		status_text(&s->status, &b);
-		buf_fmt(&c->out, "    %s\n", buf_cstr(&b));
-	}
-}
-
-static void last_line(struct ctx *c, const char *label, const struct json *o)
-{
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
-
-	for (const struct json *m = o ? json_first(o) : NULL; m; m = json_next(m))
-		if (strcmp(json_key(m), "identity") != 0 && json_text(m))
-			buf_fmt(&b, "%s%s%s", b.len ? "  " : "",
-				strcmp(json_key(m), "from") == 0 ? "from " : "", json_text(m));
-	line(c, label, buf_cstr(&b));
-}
-
-static void print_page(struct ctx *c, const struct page *g, const struct json *last)
-{
-	AUTO(strv_done) struct strv accepts = STRV_INIT;
-	const struct profile *f = &g->profile;
-
-	accepts_words(f->accepts, &accepts);
-	term_paint(&c->term, &c->out, PAINT_BOLD, g->record->name);
-	buf_chr(&c->out, '\n');
+	json_set_strv(o, "marks", &g->marks);
+	json_set_strv(o, "topics", &g->topics);
+	json_set(o, "last", g->last);
+	g->last = NULL;
+	json_set_str_opt(o, "workdir", g->profile.workdir);
+	json_set_str(o, "wake_policy", wake_policy_word(g->profile.wake_policy));
+	json_set_str(o, "resume_policy", resume_policy_word(g->profile.resume_policy));
+	if (g->accepts.n)
+		json_set_strv(o, "accepts", &g->accepts);
+	json_set_str_opt(o, "initial_prompt", g->profile.initial_prompt);
 	for (size_t i = 0; i < g->record->runtimes.n; i++)
-		runtime_line(c, &g->sights[i]);
-	line(c, "description", g->record->description);
-	line(c, "intelligence", nature_word(peer_nature(c, g->record)));
-	line(c, "folder", g->record->cwd);
-	line(c, "workdir", f->workdir);
-	lines(c, "tags", &f->tags);
-	line(c, "wakes", wake_policy_word(f->wake_policy));
-	line(c, "resumes", resume_policy_word(f->resume_policy));
-	lines(c, "accepts", &accepts);
-	line(c, "first words", f->initial_prompt);
-	lines(c, "marks", &g->marks);
-	lines(c, "topics", &g->topics);
-	last_line(c, "last wake", json_get(last, "wake"));
-	last_line(c, "last delivery", json_get(last, "delivery"));
-	last_line(c, "last death", json_get(last, "death"));
+		if (g->conversations[i].id[0])
+			json_push(talks, conversation_json(&g->sights[i].id, &g->conversations[i]));
+	if (json_len(talks))
+		json_set(o, "conversations", talks);
+	else
+		json_free(talks);
+	return o;
+}
+
+/* What `why` says of the last death. */
+static void tell_death(struct ctx *c, struct show *g)
+{
+	AUTO(timeline_done) struct timeline t = {.n = 0};
+	auto_json struct json *events = json_array();
+	struct timeline_want want = {.name = g->record->name, .most = STORY_LINES};
+	const char *ts = json_text(json_get(json_get(g->last, "death"), "ts"));
+	int64_t died = 0, at = 0;
+	struct err e;
+
+	if (!ts || !clock_parse_iso(ts, &died))
+		return;
+	want.since_ms = died - SAME_MS;
+	if (timeline_read(&c->layout, &want, &t, &e) < 0 ||
+	    timeline_details(&c->layout, &t, &e) < 0)
+		return;
+	story_tell(&t, events);
+	for (const struct json *o = json_first(events); o; o = json_next(o)) {
+		const char *event = json_text(json_get(o, "event"));
+
+		if ((strcmp(event, "died") == 0 || strcmp(event, "ended") == 0) &&
+		    clock_parse_iso(json_text(json_get(o, "ts")), &at) && at <= died + SAME_MS) {
+			buf_str(&g->died_of, json_text(json_get(o, "text")));
+			return;
+		}
+	}
 }
 
 int verb_show(struct ctx *c, const struct parsed *p, struct err *e)
 {
-	AUTO(page_done) struct page g = {.record = NULL};
-	auto_json struct json *last = NULL;
+	AUTO(show_done) struct show g = {.died_of = BUF_INIT(CAP_STATE)};
 
 	if (gather(c, p->args[0], &g, e) < 0)
 		return -1;
-	last = last_json(c, &g);
+	g.last = last_json(c, &g);
 	if (c->json) {
-		c->reply = page_json(c, &g, last);
-		last = NULL;
+		c->reply = show_json(c, &g);
 		return 0;
 	}
-	print_page(c, &g, last);
+	tell_death(c, &g);
+	show_print(c, &g);
 	return 0;
 }

@@ -148,7 +148,7 @@ static void arguments_are_counted(void **state)
 	static const struct row rows[] = {
 	    {"show", {NULL}, "! <peer> is missing"},
 	    {"show", {"a", "b"}, "! too many arguments: b"},
-	    {"list", {"a"}, "! too many arguments: a"},
+	    {"top", {"a"}, "! too many arguments: a"},
 	    {"set", {"bob"}, "! <key=value>... is missing"},
 	    {"send", {NULL}, "! <peer> is missing"},
 	    {"supervise", {NULL}, " | |"},

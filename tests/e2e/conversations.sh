@@ -64,6 +64,10 @@ check_exit "sent" 0 send first
 check_eq "fresh" "fresh first-wake" "$(json mode) $(json cause)"
 first=$(conversation)
 check_eq "with an id of our choice" "--session-id $first" "$(started 1)"
+run iapeer show al
+check_has "show says which" "$out" "talk      $first, used "
+run iapeer show al --json
+check_has "with --json too" "$out" "\"conversations\":[{\"runtime\":\"claude\",\"id\":\"$first\""
 check_has "its facts" "$(cat "$HOME/prompt")" 'name: "al"'
 check_has "doctrine for all" "$(cat "$HOME/prompt")" "Be brief."
 check_has "its own doctrine" "$(cat "$HOME/prompt")" "You review."

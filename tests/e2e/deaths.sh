@@ -62,6 +62,7 @@ check_eq "a dead session is forgotten" "" "$old"
 check_exit "the next message wakes it again" 0 iapeer send d-kill true --json
 check_eq "woke" true "$(json woke)"
 old=$(session_of shell-d-kill)
+check_has "show says it in a sentence" "$("$IAPEER_BIN" show d-kill)" "Its tmux server was killed by SIGKILL."
 kill -KILL "$old"
 check_exit "killed, and a message at the same moment" 0 iapeer send d-kill true --json
 new=$(session_of shell-d-kill)
