@@ -94,7 +94,7 @@ static void print_runtime(struct ctx *c, const struct show *g, size_t i)
 	}
 	if (s->looked && s->o.snap.crash_loop) {
 		buf_cut(&b, 0);
-		buf_fmt(&b, "no message wakes it; `iapeer start %s` clears that", g->record->name);
+		buf_fmt(&b, "no message wakes it: `iapeer start %s` clears it", g->record->name);
 		line(c, "  crash loop", buf_cstr(&b));
 	}
 	if (s->queued) {
