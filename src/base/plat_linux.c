@@ -37,34 +37,6 @@ static int pid_fd(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0U);
 }
 
-enum proc_state plat_proc_state(struct proc_ref ref)
-{
-	struct proc_info info;
-	struct err e;
-
-	if (ref.pid <= 0)
-		return PROC_GONE;
-	if (plat_proc_info(ref.pid, &info, &e) < 0)
-		return PROC_UNKNOWN;
-	if (info.state == PROC_GONE || info.state == PROC_ZOMBIE)
-		return PROC_GONE;
-	if (ref.birth && info.birth != ref.birth)
-		return PROC_GONE;
-	return info.state;
-}
-
-int plat_proc_ref(pid_t pid, struct proc_ref *out, struct err *e)
-{
-	struct proc_info info;
-
-	if (plat_proc_info(pid, &info, e) < 0)
-		return -1;
-	if (info.state == PROC_GONE || info.state == PROC_ZOMBIE)
-		return err_set(e, ERR_NOT_FOUND, 0, "process %ld is gone", (long)pid);
-	*out = (struct proc_ref){.pid = pid, .birth = info.birth};
-	return 0;
-}
-
 int plat_exit_fd(struct proc_ref ref, int *out_fd, struct err *e)
 {
 	auto_fd int fd = pid_fd(ref.pid);

@@ -12,6 +12,7 @@
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/receipt.h"
 #include "iapeer/delivery/report.h"
+#include "iapeer/registry/state_file.h"
 
 #include "iapeer/base/banned.h"
 
@@ -87,15 +88,12 @@ static int read_chain(const struct json *j, const char *where, struct chain *c, 
 /* Never fails: what cannot be read is as good as nothing. */
 static struct chain *load(const struct layout *l, const struct peer_id *id)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = NULL;
 	struct chain *c = xcalloc(1, sizeof *c);
 	char path[LAYOUT_PATH];
 	struct err e = ERR_INIT;
 
-	layout_state(id, "chain", path);
-	if (fs_read(l->root_fd, path, &b, &e) < 0 ||
-	    json_parse(buf_cstr(&b), b.len, path, &j, &e) < 0 || read_chain(j, path, c, &e) < 0) {
+	if (state_read(l, id, "chain", path, &j, &e) < 0 || read_chain(j, path, c, &e) < 0) {
 		if (e.code != ERR_NOT_FOUND)
 			log_warn("chain", "left out: %s", e.msg);
 		chain_free(&c);
@@ -107,10 +105,9 @@ static struct chain *load(const struct layout *l, const struct peer_id *id)
 static int save(const struct layout *l, const struct peer_id *id, const struct chain *c,
 		struct err *e)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = json_object();
 	struct json *list;
-	char path[LAYOUT_PATH], from[PEER_IDENTITY_MAX + 1];
+	char from[PEER_IDENTITY_MAX + 1];
 
 	json_set_i64(j, "format", 1);
 	json_set_i64(j, "personAtMs", c->person_at_ms);
@@ -124,11 +121,7 @@ static int save(const struct layout *l, const struct peer_id *id, const struct c
 		json_set_i64(o, "atMs", c->v[i].at_ms);
 		json_set_strv(o, "hops", &c->v[i].hops);
 	}
-	json_print(j, false, &b);
-	layout_state(id, "chain", path);
-	if (buf_check(&b, path, e) < 0)
-		return -1;
-	return fs_write_soft(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+	return state_write_soft(l, id, "chain", j, e);
 }
 
 /* ---- what the sender works on ---- */
@@ -166,15 +159,12 @@ static void look_at_work(const struct layout *l, const struct peer_id *id, struc
 
 static bool is_sending(const struct layout *l, const struct peer_id *id, const char *message_id)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = NULL;
 	char path[LAYOUT_PATH];
 	const char *text;
 	struct err e;
 
-	layout_state(id, "sending", path);
-	if (fs_read(l->root_fd, path, &b, &e) < 0 ||
-	    json_parse(buf_cstr(&b), b.len, path, &j, &e) < 0)
+	if (state_read(l, id, "sending", path, &j, &e) < 0)
 		return false;
 	text = json_text(json_get(j, "id"));
 	return text && strcmp(text, message_id) == 0;

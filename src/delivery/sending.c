@@ -2,17 +2,15 @@
 
 #include "iapeer/base/fs.h"
 #include "iapeer/base/json.h"
+#include "iapeer/registry/state_file.h"
 
 #include "iapeer/base/banned.h"
 
 int sending_save(const struct layout *l, const struct peer_id *id, const struct sending *s,
 		 struct err *e)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = json_object();
-	char path[LAYOUT_PATH];
 
-	layout_state(id, "sending", path);
 	json_set_i64(j, "format", 1);
 	json_set_str(j, "id", s->id);
 	json_set_str(j, "file", s->file);
@@ -24,16 +22,12 @@ int sending_save(const struct layout *l, const struct peer_id *id, const struct 
 	json_set_i64(j, "reportsAt", s->reports_at);
 	json_set_i64(j, "pastedAtMs", s->pasted_at_ms);
 	json_set_i64(j, "submittedAtMs", s->submitted_at_ms);
-	json_print(j, false, &b);
-	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+	return state_write(l, id, "sending", j, e);
 }
 
 int sending_drop(const struct layout *l, const struct peer_id *id, struct err *e)
 {
-	char path[LAYOUT_PATH];
-
-	layout_state(id, "sending", path);
-	return fs_unlink(l->root_fd, path, e);
+	return state_drop(l, id, "sending", e);
 }
 
 static int read_times(const struct json *j, const char *path, struct sending *s, struct err *e)
@@ -49,14 +43,11 @@ static int read_times(const struct json *j, const char *path, struct sending *s,
 int sending_load(const struct layout *l, const struct peer_id *id, struct sending *out,
 		 struct err *e)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = NULL;
 	char path[LAYOUT_PATH];
 
-	layout_state(id, "sending", path);
 	*out = (struct sending){.server = 0};
-	if (fs_read(l->root_fd, path, &b, e) < 0 ||
-	    json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 ||
+	if (state_read(l, id, "sending", path, &j, e) < 0 ||
 	    json_req_str(j, path, "id", out->id, sizeof out->id, e) < 0 ||
 	    json_opt_str(j, path, "file", out->file, sizeof out->file, e) < 0 ||
 	    json_opt_i64(j, path, "length", 0, INT32_MAX, &out->length, e) < 0 ||

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "iapeer/base/fs.h"
+#include "iapeer/registry/state_file.h"
 
 #include "iapeer/base/banned.h"
 
@@ -49,8 +50,5 @@ int topics_add(const struct layout *l, const struct peer_id *id, const char *top
 
 int topics_clear(const struct layout *l, const struct peer_id *id, struct err *e)
 {
-	char path[LAYOUT_PATH];
-
-	layout_state(id, "topic", path);
-	return fs_unlink(l->root_fd, path, e);
+	return state_drop(l, id, "topic", e);
 }

@@ -6,6 +6,7 @@
 #include "iapeer/base/fs.h"
 #include "iapeer/base/json.h"
 #include "iapeer/base/str.h"
+#include "iapeer/registry/state_file.h"
 
 #include "iapeer/base/banned.h"
 
@@ -22,14 +23,11 @@ bool conversation_id_valid(const char *id)
 int conversation_load(const struct layout *l, const struct peer_id *id, struct conversation *out,
 		      struct err *e)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = NULL;
 	struct conversation c = {.id = ""};
 	char path[LAYOUT_PATH];
 
-	layout_state(id, "conversation", path);
-	if (fs_read(l->root_fd, path, &b, e) < 0 ||
-	    json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 ||
+	if (state_read(l, id, "conversation", path, &j, e) < 0 ||
 	    json_opt_str(j, path, "id", c.id, sizeof c.id, e) < 0 ||
 	    json_req_str(j, path, "workdir", c.workdir, sizeof c.workdir, e) < 0 ||
 	    json_opt_str(j, path, "transcript", c.transcript, sizeof c.transcript, e) < 0 ||
@@ -47,11 +45,8 @@ int conversation_load(const struct layout *l, const struct peer_id *id, struct c
 int conversation_save(const struct layout *l, const struct peer_id *id,
 		      const struct conversation *c, struct err *e)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = json_object();
-	char path[LAYOUT_PATH];
 
-	layout_state(id, "conversation", path);
 	json_set_i64(j, "format", 1);
 	json_set_str_opt(j, "id", c->id);
 	json_set_str(j, "workdir", c->workdir);
@@ -61,6 +56,5 @@ int conversation_save(const struct layout *l, const struct peer_id *id,
 	json_set_i64(j, "reportsFrom", c->reports_from);
 	if (c->failed)
 		json_set_bool(j, "failed", true);
-	json_print(j, true, &b);
-	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+	return state_write(l, id, "conversation", j, e);
 }

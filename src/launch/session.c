@@ -7,6 +7,7 @@
 #include "iapeer/base/fs.h"
 #include "iapeer/base/json.h"
 #include "iapeer/base/str.h"
+#include "iapeer/registry/state_file.h"
 
 #include "iapeer/base/banned.h"
 
@@ -42,14 +43,11 @@ static void write_ref(struct json *j, const char *key, struct proc_ref ref)
 int session_load(const struct layout *l, const struct peer_id *id, struct session *out,
 		 struct err *e)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = NULL;
 	char path[LAYOUT_PATH], woke[64] = "";
 	struct session s = {.id = *id};
 
-	layout_state(id, "session", path);
-	if (fs_read(l->root_fd, path, &b, e) < 0 ||
-	    json_parse(buf_cstr(&b), b.len, path, &j, e) < 0)
+	if (state_read(l, id, "session", path, &j, e) < 0)
 		return -1;
 	if (json_opt_str(j, path, "cwd", s.cwd, sizeof s.cwd, e) < 0 ||
 	    json_opt_i64(j, path, "wokeAtMs", 0, INT64_MAX / 2, &s.woke_at_ms, e) < 0 ||
@@ -76,11 +74,9 @@ int session_load(const struct layout *l, const struct peer_id *id, struct sessio
 
 int session_save(const struct layout *l, const struct session *s, struct err *e)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = json_object();
-	char path[LAYOUT_PATH], identity[PEER_IDENTITY_MAX + 1];
+	char identity[PEER_IDENTITY_MAX + 1];
 
-	layout_state(&s->id, "session", path);
 	peer_identity(&s->id, identity);
 	json_set_str(j, "identity", identity);
 	json_set_str(j, "runtime", s->id.runtime);
@@ -104,16 +100,12 @@ int session_save(const struct layout *l, const struct session *s, struct err *e)
 	json_set_i64(j, "reportsFrom", s->reports_from);
 	json_set_bool(j, "ready", s->ready);
 	json_set_bool(j, "hooks", s->hooks);
-	json_print(j, true, &b);
-	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+	return state_write(l, &s->id, "session", j, e);
 }
 
 int session_drop(const struct layout *l, const struct peer_id *id, struct err *e)
 {
-	char path[LAYOUT_PATH];
-
-	layout_state(id, "session", path);
-	return fs_unlink(l->root_fd, path, e);
+	return state_drop(l, id, "session", e);
 }
 
 enum liveness session_server_liveness(const struct session *s)

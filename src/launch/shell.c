@@ -5,9 +5,8 @@
 #include <termios.h>
 
 #include "iapeer/base/clock.h"
-#include "iapeer/base/fs.h"
-#include "iapeer/base/json.h"
 #include "iapeer/base/str.h"
+#include "iapeer/registry/state_file.h"
 #include "iapeer/runtime/screen.h"
 
 #include "iapeer/base/banned.h"
@@ -35,24 +34,16 @@ void shell_look(const struct pane *p, struct shell_facts *out)
 	out->echo = (t.c_lflag & ECHO) != 0;
 }
 
-static void state_path(const struct pane *p, char out[static LAYOUT_PATH])
-{
-	layout_state(&p->session->id, "composer", out);
-}
-
 void shell_memory_load(const struct pane *p, struct shell_memory *out)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = NULL;
 	char path[LAYOUT_PATH];
 	struct err e;
 
-	*out = (struct shell_memory){.empty_log_size = -1};
-	state_path(p, path);
-	if (fs_read(p->layout->root_fd, path, &b, &e) < 0 ||
-	    json_parse(buf_cstr(&b), b.len, path, &j, &e) < 0)
-		return;
 	/* A hint only: what cannot be read is as good as not known. */
+	*out = (struct shell_memory){.empty_log_size = -1};
+	if (state_read(p->layout, &p->session->id, "composer", path, &j, &e) < 0)
+		return;
 	if (json_opt_str(j, path, "prompt", out->prompt, sizeof out->prompt, &e) < 0 ||
 	    json_opt_bool(j, path, "raw", &out->raw, &e) < 0 ||
 	    json_opt_i64(j, path, "emptyLogSize", -1, INT64_MAX / 2, &out->empty_log_size, &e) <
@@ -63,18 +54,14 @@ void shell_memory_load(const struct pane *p, struct shell_memory *out)
 
 void shell_memory_save(const struct pane *p, const struct shell_memory *m)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = json_object();
-	char path[LAYOUT_PATH];
 	struct err ignored;
 
-	state_path(p, path);
 	json_set_str(j, "prompt", m->prompt);
 	json_set_bool(j, "raw", m->raw);
 	json_set_i64(j, "emptyLogSize", m->empty_log_size);
 	json_set_i64(j, "enteredAtMs", m->entered_at_ms);
-	json_print(j, true, &b);
-	if (fs_write_soft(p->layout->root_fd, path, buf_cstr(&b), b.len, 0600, &ignored) < 0)
+	if (state_write_soft(p->layout, &p->session->id, "composer", j, &ignored) < 0)
 		return; /* the next delivery looks at the screen instead */
 }
 

@@ -6,15 +6,24 @@
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
 #include "iapeer/base/json.h"
+#include "iapeer/registry/state_file.h"
 
 #include "iapeer/base/banned.h"
+
+bool mark_is_set(const struct layout *l, const struct peer_id *id, const char *mark)
+{
+	char path[LAYOUT_PATH];
+
+	layout_state(id, mark, path);
+	return fs_exists(l->root_fd, path);
+}
 
 int mark_set(const struct layout *l, const struct peer_id *id, const char *mark, struct err *e)
 {
 	char path[LAYOUT_PATH], iso[CLOCK_ISO_MAX], text[CLOCK_ISO_MAX + 1];
 
 	layout_state(id, mark, path);
-	if (fs_exists(l->root_fd, path))
+	if (mark_is_set(l, id, mark))
 		return 0; /* set twice is set once; the first time stands */
 	clock_iso(clock_utc_ms(), iso);
 	snprintf(text, sizeof text, "%s\n", iso);
@@ -23,20 +32,7 @@ int mark_set(const struct layout *l, const struct peer_id *id, const char *mark,
 
 int mark_clear(const struct layout *l, const struct peer_id *id, const char *mark, struct err *e)
 {
-	char path[LAYOUT_PATH];
-
-	layout_state(id, mark, path);
-	if (!fs_exists(l->root_fd, path))
-		return 0;
-	return fs_unlink(l->root_fd, path, e);
-}
-
-bool mark_is_set(const struct layout *l, const struct peer_id *id, const char *mark)
-{
-	char path[LAYOUT_PATH];
-
-	layout_state(id, mark, path);
-	return fs_exists(l->root_fd, path);
+	return mark_is_set(l, id, mark) ? state_drop(l, id, mark, e) : 0;
 }
 
 int deaths_load(const struct layout *l, const struct peer_id *id, struct death_ring *out,
@@ -77,11 +73,9 @@ int deaths_add(const struct layout *l, const struct peer_id *id, const struct de
 int deaths_forgive(const struct layout *l, const struct peer_id *id, struct err *e)
 {
 	struct death_ring ring;
-	char path[LAYOUT_PATH];
 
-	layout_state(id, "deaths", path);
 	if (deaths_load(l, id, &ring, e) < 0)
-		return e->code == ERR_CORRUPT ? fs_unlink(l->root_fd, path, e) : -1;
+		return e->code == ERR_CORRUPT ? state_drop(l, id, "deaths", e) : -1;
 	if (ring.n == 0)
 		return 0;
 	death_ring_forgive(&ring);
@@ -91,14 +85,11 @@ int deaths_forgive(const struct layout *l, const struct peer_id *id, struct err 
 int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane_exit *out,
 		   struct err *e)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = NULL;
 	int64_t pane = 0, status = -1, signal = 0, server = 0;
 	char path[LAYOUT_PATH], proof[32] = "";
 
-	layout_state(id, "exit", path);
-	if (fs_read(l->root_fd, path, &b, e) < 0 ||
-	    json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 ||
+	if (state_read(l, id, "exit", path, &j, e) < 0 ||
 	    json_opt_i64(j, path, "panePid", 0, INT32_MAX, &pane, e) < 0 ||
 	    json_opt_i64(j, path, "status", -1, 255, &status, e) < 0 ||
 	    json_opt_i64(j, path, "signal", -1, 128, &signal, e) < 0 ||
@@ -117,20 +108,16 @@ int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane
 int pane_exit_save(const struct layout *l, const char *identity, const struct pane_exit *x,
 		   struct err *e)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = json_object();
-	char path[LAYOUT_PATH];
 	struct peer_id id;
 
 	if (peer_parse(identity, &id, e) < 0)
 		return -1;
-	layout_state(&id, "exit", path);
 	json_set_i64(j, "panePid", x->pane_pid);
 	json_set_i64(j, "status", x->status);
 	json_set_i64(j, "signal", x->signal);
 	json_set_i64(j, "serverPid", x->server_pid);
 	json_set_i64(j, "atMs", x->at_ms);
 	json_set_str_opt(j, "oom", oom_proof_word(x->oom));
-	json_print(j, false, &b);
-	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+	return state_write(l, &id, "exit", j, e);
 }

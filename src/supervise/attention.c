@@ -14,6 +14,7 @@
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/status.h"
 #include "iapeer/registry/environment.h"
+#include "iapeer/registry/state_file.h"
 #include "iapeer/supervise/keeper.h"
 
 #include "iapeer/base/banned.h"
@@ -41,16 +42,13 @@ struct episode {
 
 static void episode_load(const struct keeper *k, const struct peer_id *id, struct episode *out)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = NULL;
 	char path[LAYOUT_PATH], word[16] = "";
 	struct episode ep = {.status = STATUS_UNKNOWN};
 	struct err e;
 
 	*out = ep;
-	layout_state(id, "attention", path);
-	if (fs_read(k->layout->root_fd, path, &b, &e) < 0 ||
-	    json_parse(buf_cstr(&b), b.len, path, &j, &e) < 0 ||
+	if (state_read(k->layout, id, "attention", path, &j, &e) < 0 ||
 	    json_req_str(j, path, "status", word, sizeof word, &e) < 0 ||
 	    json_opt_bool(j, path, "open", &ep.open, &e) < 0 ||
 	    json_opt_i64(j, path, "toldAtMs", 0, INT64_MAX / 2, &ep.told_at_ms, &e) < 0 ||
@@ -61,17 +59,13 @@ static void episode_load(const struct keeper *k, const struct peer_id *id, struc
 
 static void episode_save(const struct keeper *k, const struct peer_id *id, const struct episode *ep)
 {
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	auto_json struct json *j = json_object();
-	char path[LAYOUT_PATH];
 	struct err e;
 
-	layout_state(id, "attention", path);
 	json_set_str(j, "status", status_word(ep->status));
 	json_set_bool(j, "open", ep->open);
 	json_set_i64(j, "toldAtMs", ep->told_at_ms);
-	json_print(j, false, &b);
-	if (fs_write_soft(k->layout->root_fd, path, buf_cstr(&b), b.len, 0600, &e) < 0)
+	if (state_write_soft(k->layout, id, "attention", j, &e) < 0)
 		log_warn("attention", "%s", e.msg);
 }
 
