@@ -243,7 +243,8 @@ int sending_accept(struct sending *s, struct err *e)
 {
 	if (sending_settled(s))
 		return 0;
-	if (keeper_ensure(s->w.layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0)
+	if ((!s->duplicate && queue_room(s->w.layout, e) < 0) ||
+	    keeper_ensure(s->w.layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0)
 		return -1;
 	if (s->duplicate)
 		return 0;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "iapeer/base/fault.h"
@@ -13,6 +14,10 @@
 #include "iapeer/base/plat.h"
 
 #include "iapeer/base/banned.h"
+
+#define ROOM_LEAST (16 << 20)
+#define ROOM_PART  20
+#define ROOM_FILES 64
 
 static void fill_info(const struct stat *st, struct fs_info *out)
 {
@@ -53,6 +58,29 @@ bool fs_exists(int dirfd, const char *path)
 	struct err e;
 
 	return fs_stat(dirfd, path, &info, &e) == 0 && info.exists;
+}
+
+int fs_room(int dirfd, struct fs_room *out, struct err *e)
+{
+	struct statvfs v;
+	int64_t unit, least;
+
+	if (fstatvfs(dirfd, &v) < 0)
+		return err_set(e, ERR_FAILED, errno, "ask for the room on the disk");
+	unit = (int64_t)(v.f_frsize ? v.f_frsize : v.f_bsize);
+	/* What is set aside for root is root's. */
+	out->free_bytes = unit * (int64_t)(geteuid() == 0 ? v.f_bfree : v.f_bavail);
+	out->all_bytes = unit * (int64_t)v.f_blocks;
+	out->free_files = v.f_files ? (int64_t)v.f_ffree : -1;
+	least = out->all_bytes / ROOM_PART < ROOM_LEAST ? out->all_bytes / ROOM_PART : ROOM_LEAST;
+	out->low =
+	    out->free_bytes < least || (out->free_files >= 0 && out->free_files < ROOM_FILES);
+	return 0;
+}
+
+bool fs_is_full(const struct err *e)
+{
+	return e->sys == ENOSPC || e->sys == EDQUOT;
 }
 
 /* Open for reading: a regular file, not through a link; a FIFO must not hang us. */

@@ -145,6 +145,22 @@ static int make_folder(const struct journal *j, struct err *e)
 	return fs_mkdirs(j->dirfd, dir, e);
 }
 
+/* A whole line or none: what a full disk took of it is given back, if nobody wrote behind it. */
+static int append(int fd, const struct buf *line, struct err *e)
+{
+	ssize_t n = write(fd, line->p, line->len);
+	struct stat st;
+
+	if (n == (ssize_t)line->len)
+		return 0;
+	if (n < 0)
+		return err_set(e, ERR_FAILED, errno, "write");
+	if (fstat(fd, &st) == 0 && lseek(fd, 0, SEEK_CUR) == st.st_size &&
+	    ftruncate(fd, st.st_size - n) < 0)
+		return err_set(e, ERR_FAILED, errno, "take back half a line");
+	return err_set(e, ERR_FAILED, ENOSPC, "write");
+}
+
 int journal_write(const struct journal *j, const struct logfmt *l, bool durable, struct err *e)
 {
 	AUTO(buf_done) struct buf line = BUF_INIT(LINE_MAX_BYTES + 2);
@@ -169,7 +185,7 @@ int journal_write(const struct journal *j, const struct logfmt *l, bool durable,
 	fault = fault_point("journal.write");
 	if (fault)
 		return err_set(e, ERR_FAILED, fault, "write %s", j->path);
-	if (fs_write_all(fd, line.p, line.len, e) < 0)
+	if (append(fd, &line, e) < 0)
 		return err_wrap(e, "%s", j->path);
 	fault = durable ? fault_point("journal.fsync") : 0;
 	if (fault)

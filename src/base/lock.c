@@ -110,6 +110,14 @@ static int wait_for(int fd, const char *path, int64_t deadline_ms, struct err *e
 	return 0;
 }
 
+/* Over what is there, which takes no room; what there is no room for is left out. */
+static int write_holder(int fd, const char *holder, int n)
+{
+	if (pwrite(fd, holder, (size_t)n, 0) == n)
+		return ftruncate(fd, n);
+	return errno == ENOSPC || errno == EDQUOT ? ftruncate(fd, 0) : -1;
+}
+
 int lock_take(struct lock *l, int dirfd, const char *path, const char *what, int64_t deadline_ms,
 	      struct err *e)
 {
@@ -126,7 +134,7 @@ int lock_take(struct lock *l, int dirfd, const char *path, const char *what, int
 	if (fault)
 		return err_set(e, ERR_FAILED, fault, "lock %s", path);
 	n = snprintf(holder, sizeof holder, "%ld %.60s\n", (long)getpid(), what);
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, holder, (size_t)n, 0) < 0)
+	if (write_holder(fd, holder, n) < 0)
 		return err_set(e, ERR_FAILED, errno, "write lock %s", path);
 	lock_done(l);
 	l->fd = take_fd(&fd);

@@ -247,6 +247,18 @@ int canary_note_ending(const struct layout *l, const struct canary *c, struct er
 	return drop(l, c->identity, "canary", e);
 }
 
+/* A full disk: the armed record itself becomes the ending, which takes no room. Nobody and no
+ * deadline are in it: should the server outlive us, it is watched again at once. */
+static int turn_to_ending(const struct layout *l, const char *identity, struct err *e)
+{
+	char from[LAYOUT_PATH], to[LAYOUT_PATH];
+
+	if (record_path(identity, "canary", from, e) < 0 ||
+	    record_path(identity, "ending", to, e) < 0)
+		return -1;
+	return fs_rename(l->root_fd, from, to, e);
+}
+
 int canary_begin_ending(const struct layout *l, const char *identity, const char *who,
 			const char *why, int64_t deadline_utc_ms, struct err *e)
 {
@@ -260,9 +272,9 @@ int canary_begin_ending(const struct layout *l, const char *identity, const char
 	str_cut(c.who, sizeof c.who, who);
 	str_cut(c.why, sizeof c.why, why);
 	c.deadline_utc_ms = deadline_utc_ms;
-	if (save(l, &c, "ending", e) < 0)
-		return -1;
-	return drop(l, identity, "canary", e);
+	if (save(l, &c, "ending", e) == 0)
+		return drop(l, identity, "canary", e);
+	return fs_is_full(e) && state == CANARY_ARMED ? turn_to_ending(l, identity, e) : -1;
 }
 
 int canary_finish_ending(const struct layout *l, const char *identity, struct err *e)

@@ -2,6 +2,7 @@
 #include "iapeer/cli/doctor.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,6 +43,29 @@ void doctor_tmux(struct doctor *d)
 	else
 		doctor_say(d, FOUND_OK, TOOL, NULL, "%s, %s", bin,
 			   version[0] ? version : "version not known");
+}
+
+/* ---- the disk ---- */
+
+void doctor_disk(struct doctor *d)
+{
+	struct fs_room room;
+	char files[48] = "";
+	struct err e = ERR_INIT;
+
+	if (fs_room(d->c->layout.root_fd, &room, &e) < 0) {
+		doctor_say(d, FOUND_WARN, "disk", NULL, "%s", e.msg);
+		return;
+	}
+	if (room.free_files >= 0)
+		snprintf(files, sizeof files, ", and room for %lld files",
+			 (long long)room.free_files);
+	doctor_say(d, room.low ? FOUND_BAD : FOUND_OK, "disk",
+		   room.low ? "make room: until then no message is accepted and panes are not "
+			      "logged"
+			    : NULL,
+		   "%lld of %lld MiB free%s", (long long)(room.free_bytes >> 20),
+		   (long long)(room.all_bytes >> 20), files);
 }
 
 /* ---- runtimes ---- */

@@ -1,5 +1,6 @@
 #include "iapeer/delivery/queue.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,6 +169,16 @@ static int make_folders(const struct layout *l, const struct peer_id *id, struct
 	return fs_mkdirs(l->root_fd, dir, e);
 }
 
+int queue_room(const struct layout *l, struct err *e)
+{
+	struct fs_room room;
+
+	if (fs_room(l->root_fd, &room, e) < 0 || !room.low)
+		return 0; /* who cannot tell may try */
+	err_set(e, ERR_FAILED, ENOSPC, "not accepted");
+	return err_hint(e, "make room where %s is (iapeer doctor says how much there is)", l->root);
+}
+
 int queue_put(const struct layout *l, const struct peer_id *id, struct queue_item *m, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_QUEUE_ITEM);
@@ -176,6 +187,8 @@ int queue_put(const struct layout *l, const struct peer_id *id, struct queue_ite
 	int64_t number = 0;
 	bool created = false;
 
+	if (queue_room(l, e) < 0)
+		return -1;
 	layout_queue_lock(id, path);
 	if (make_folders(l, id, e) < 0 ||
 	    lock_take(&lock, l->root_fd, path, "accept a message", clock_mono_ms() + 10000, e) < 0)

@@ -13,6 +13,8 @@
 
 #include "iapeer/base/banned.h"
 
+#define ASK_BYTES 65536
+
 static int open_log(const struct layout *l, const char *path, int *out_fd, int64_t *out_size,
 		    struct err *e)
 {
@@ -49,11 +51,27 @@ static int rotate(const struct layout *l, const char *path, int keep, struct err
 	return 0;
 }
 
+/* Asked anew after each few blocks: budget is what may be written until then. */
+static bool room_is_low(const struct layout *l, int64_t n, int64_t *budget)
+{
+	struct fs_room room;
+	struct err e;
+
+	*budget -= n;
+	if (*budget >= 0)
+		return false;
+	*budget = ASK_BYTES;
+	if (fs_room(l->root_fd, &room, &e) < 0 || !room.low)
+		return false;
+	*budget = 0;
+	return true;
+}
+
 int panelog_run(const struct layout *l, const struct peer_id *id, int64_t max_bytes, int keep,
 		struct err *e)
 {
 	char path[LAYOUT_PATH], chunk[8192];
-	int64_t size = 0;
+	int64_t size = 0, budget = 0;
 	auto_fd int fd = -1;
 	ssize_t n;
 
@@ -72,8 +90,10 @@ int panelog_run(const struct layout *l, const struct peer_id *id, int64_t max_by
 			if (rotate(l, path, keep, e) < 0 || open_log(l, path, &fd, &size, e) < 0)
 				return -1;
 		}
-		/* A full disk loses log, never the pane: keep reading. */
-		if (fs_write_all(fd, chunk, (size_t)n, &ignored) == 0)
+		/* A full disk loses log, never the pane: keep reading. And the log stops first, so
+		 * that there is room for what must be on record. */
+		if (!room_is_low(l, n, &budget) &&
+		    fs_write_all(fd, chunk, (size_t)n, &ignored) == 0)
 			size += n;
 	}
 	return 0;

@@ -27,7 +27,10 @@ int mark_set(const struct layout *l, const struct peer_id *id, const char *mark,
 		return 0; /* set twice is set once; the first time stands */
 	clock_iso(clock_utc_ms(), iso);
 	snprintf(text, sizeof text, "%s\n", iso);
-	return fs_write_atomic(l->root_fd, path, text, strlen(text), 0600, e);
+	if (fs_write_atomic(l->root_fd, path, text, strlen(text), 0600, e) == 0)
+		return 0;
+	/* That it exists is what counts, and takes no room. */
+	return fs_is_full(e) ? fs_write_atomic(l->root_fd, path, "", 0, 0600, e) : -1;
 }
 
 int mark_clear(const struct layout *l, const struct peer_id *id, const char *mark, struct err *e)

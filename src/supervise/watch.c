@@ -394,9 +394,9 @@ void keeper_check_server(struct keeper *k, const char *identity)
 {
 	struct watched *w = keeper_find(k, identity);
 
-	if (!w || w->dying || !canary_server_gone(&w->canary))
+	if (!w || !canary_server_gone(&w->canary))
 		return;
-	if (w->fd >= 0)
+	if (w->fd >= 0 && !w->dying)
 		uv_poll_stop(&w->poll);
 	w->dying = true;
 	keeper_settle_deaths(k);

@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -350,6 +353,33 @@ static void four_writers_lose_and_tear_no_line_while_files_rotate(void **state)
 	}
 }
 
+/* A limit of the file's size cuts a write as a full disk does. */
+static void a_line_that_does_not_fit_leaves_nothing_of_itself(void **state)
+{
+	struct journal j = in_root("small.log", 0, 0);
+	auto_logfmt struct logfmt l;
+	struct rlimit was, small;
+	struct stat before, after;
+	struct err e = ERR_INIT;
+	int rc;
+
+	(void)state;
+	write_number(&j, 1);
+	assert_int_equal(fstatat(root.fd, "small.log", &before, 0), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	small = was;
+	small.rlim_cur = (rlim_t)before.st_size + 10;
+	logfmt_init(&l, NOON);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	rc = journal_write(&j, &l, false, &e);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(rc, -1);
+	assert_int_equal(fstatat(root.fd, "small.log", &after, 0), 0);
+	assert_int_equal(after.st_size, before.st_size);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 static void a_line_is_taken_apart_field_by_field(void **state)
@@ -388,6 +418,7 @@ int main(void)
 	    TEST(the_folder_is_made_and_the_line_is_private),
 	    TEST(rotation_moves_to_1_then_2_and_forgets_what_is_beyond_keep),
 	    TEST(a_reader_may_stop_early),
+	    TEST(a_line_that_does_not_fit_leaves_nothing_of_itself),
 	    TEST(a_journal_that_is_not_there_has_no_lines),
 	    TEST(a_line_over_64_kib_is_passed_over),
 	    TEST(a_record_that_is_too_long_is_an_error_and_writes_nothing),

@@ -26,6 +26,16 @@ struct fs_info {
 int fs_stat(int dirfd, const char *path, struct fs_info *out, struct err *e) NODISCARD;
 bool fs_exists(int dirfd, const char *path); /* false also when it cannot be told */
 
+/* Room on the file system of a folder. */
+struct fs_room {
+	int64_t free_bytes, all_bytes;
+	int64_t free_files; /* -1: it has no such limit */
+	bool low; /* so little that only what must be written should be: under 16 MiB, or a
+		     twentieth where that is less, or under 64 files */
+};
+int fs_room(int dirfd, struct fs_room *out, struct err *e) NODISCARD;
+bool fs_is_full(const struct err *e); /* did it fail for want of room? */
+
 /* Append the whole file to b (its cap is the limit). ERR_NOT_FOUND when there is none. Regular
  * files only. */
 int fs_read(int dirfd, const char *path, struct buf *b, struct err *e) NODISCARD;

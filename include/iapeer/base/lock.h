@@ -2,7 +2,8 @@
  *
  * Order: peers by identity, then the registry, never the other way round. The descriptor is
  * close-on-exec: a tmux server started under a lock must not inherit and keep it. A lock file is
- * never unlinked; it holds the holder's pid and what it is doing, for the message of whoever waits.
+ * never unlinked; it holds the holder's pid and what it is doing, for the message of whoever waits
+ * (nothing, where the disk had no room for it).
  * The kernel drops the lock with the process, so a lock that is held means that its holder lives.
  */
 #pragma once

@@ -29,6 +29,7 @@ void doctor_names(struct buf *out, const struct strv *names, size_t max);
 void doctor_tmux(struct doctor *d);
 void doctor_runtimes(struct doctor *d);
 void doctor_environment(struct doctor *d);
+void doctor_disk(struct doctor *d);
 
 /* doctor_files.c */
 void doctor_modes(struct doctor *d);
