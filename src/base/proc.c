@@ -93,7 +93,7 @@ static int spawn(const struct proc_opts *o, const struct ends *p, pid_t *out_pid
 	return rc;
 }
 
-static int start(const struct proc_opts *o, struct child *c, struct err *e)
+static int start(const struct proc_opts *o, struct child *c, bool *out_started, struct err *e)
 {
 	AUTO(ends_done) struct ends p = {{-1, -1}, {-1, -1}, {-1, -1}};
 	int fault = fault_point("proc.spawn"), rc;
@@ -108,6 +108,7 @@ static int start(const struct proc_opts *o, struct child *c, struct err *e)
 		c->pid = 0;
 		return err_set(e, ERR_FAILED, rc, "start %s", o->file);
 	}
+	*out_started = true;
 	c->in = take_fd(&p.in[1]);
 	c->out = take_fd(&p.out[0]);
 	c->err = take_fd(&p.err[0]);
@@ -188,7 +189,8 @@ int proc_run(const struct proc_opts *o, struct proc_result *out, struct err *e)
 	proc_result_done(out);
 	out->out = (struct buf)BUF_INIT(cap);
 	out->err = (struct buf)BUF_INIT(cap);
-	if (start(o, &c, e) < 0)
+	out->started = false;
+	if (start(o, &c, &out->started, e) < 0)
 		return -1;
 	while (!turn(o, &c, out, &fed))
 		if (clock_mono_ms() >= o->deadline_ms)

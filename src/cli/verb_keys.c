@@ -172,18 +172,20 @@ int verb_compact(struct ctx *c, const struct parsed *p, struct err *e)
 					      [PASTE_WAIT] = ERR_TIMEOUT,
 					      [PASTE_REFUSED] = ERR_REFUSED,
 					      [PASTE_FAILED] = ERR_TIMEOUT,
-					      [PASTE_AMBIGUOUS] = ERR_AMBIGUOUS};
+					      [PASTE_AMBIGUOUS] = ERR_AMBIGUOUS,
+					      [PASTE_HIDDEN] = ERR_AMBIGUOUS};
 	AUTO(hand_done) struct hand h = HAND_INIT;
-	const char *text = h.manifest.compact;
+	struct paste_job job = {.text = h.manifest.compact, .log_before = -1};
 	struct paste done;
 
 	if (take(c, p, &h, e) < 0)
 		return -1;
-	if (!text[0] || h.manifest.kind != KIND_TUI)
+	if (!job.text[0] || h.manifest.kind != KIND_TUI)
 		return err_set(e, ERR_REFUSED, 0, "%s has no command that compacts a conversation",
 			       h.sight.id.runtime);
-	if (paste_check(&h.pane, text, strlen(text), false, &done, e) < 0 ||
-	    (done.end == PASTE_OK && paste_send(&h.pane, text, strlen(text), &done, e) < 0))
+	job.len = strlen(job.text);
+	if (paste_check(&h.pane, &job, &done, e) < 0 ||
+	    (done.end == PASTE_OK && paste_send(&h.pane, &job, &done, e) < 0))
 		return -1;
 	if (done.end != PASTE_OK)
 		return err_set(e, codes[done.end], 0, "%s", done.reason);

@@ -22,11 +22,15 @@ int prove_taken(struct pane *pane, const struct buf *text, bool patient, struct 
 	int64_t ms = patient && p->end != PASTE_FAILED ? TAKEN_MS : 0;
 
 	for (int enters = 0; !reported_wait_taken(pane, w, clock_mono_ms() + ms); enters++) {
+		struct paste_job j = {.text = buf_cstr(text),
+				      .len = text->len,
+				      .log_before = -1,
+				      .entered_log = ENTERED_UNKNOWN};
 		struct paste again;
 
 		if (enters >= ENTERS || p->end != PASTE_OK || pane_ended(pane))
 			break;
-		if (paste_settle(pane, buf_cstr(text), text->len, &again, e) < 0)
+		if (paste_settle(pane, &j, &again, e) < 0)
 			return -1;
 		if (again.end == PASTE_FAILED)
 			*p = again; /* our text was taken back */

@@ -1,15 +1,14 @@
 #include "iapeer/delivery/sending.h"
 
-#include "iapeer/base/fs.h"
 #include "iapeer/base/json.h"
+#include "iapeer/delivery/paste_kind.h"
 #include "iapeer/registry/state_file.h"
 
 #include "iapeer/base/banned.h"
 
-int sending_save(const struct layout *l, const struct peer_id *id, const struct sending *s,
-		 struct err *e)
+static struct json *to_json(const struct sending *s)
 {
-	auto_json struct json *j = json_object();
+	struct json *j = json_object();
 
 	json_set_i64(j, "format", 1);
 	json_set_str(j, "id", s->id);
@@ -22,7 +21,25 @@ int sending_save(const struct layout *l, const struct peer_id *id, const struct 
 	json_set_i64(j, "reportsAt", s->reports_at);
 	json_set_i64(j, "pastedAtMs", s->pasted_at_ms);
 	json_set_i64(j, "submittedAtMs", s->submitted_at_ms);
+	json_set_i64(j, "logBefore", s->log_before);
+	json_set_i64(j, "enteredLog", s->entered_log);
+	return j;
+}
+
+int sending_save(const struct layout *l, const struct peer_id *id, const struct sending *s,
+		 struct err *e)
+{
+	auto_json struct json *j = to_json(s);
+
 	return state_write(l, id, "sending", j, e);
+}
+
+int sending_note(const struct layout *l, const struct peer_id *id, const struct sending *s,
+		 struct err *e)
+{
+	auto_json struct json *j = to_json(s);
+
+	return state_write_soft(l, id, "sending", j, e);
 }
 
 int sending_drop(const struct layout *l, const struct peer_id *id, struct err *e)
@@ -35,7 +52,10 @@ static int read_times(const struct json *j, const char *path, struct sending *s,
 	if (json_opt_i64(j, path, "atMs", 0, INT64_MAX / 2, &s->at_ms, e) < 0 ||
 	    json_opt_i64(j, path, "reportsAt", 0, INT64_MAX / 2, &s->reports_at, e) < 0 ||
 	    json_opt_i64(j, path, "pastedAtMs", 0, INT64_MAX / 2, &s->pasted_at_ms, e) < 0 ||
-	    json_opt_i64(j, path, "submittedAtMs", 0, INT64_MAX / 2, &s->submitted_at_ms, e) < 0)
+	    json_opt_i64(j, path, "submittedAtMs", 0, INT64_MAX / 2, &s->submitted_at_ms, e) < 0 ||
+	    json_opt_i64(j, path, "logBefore", -1, INT64_MAX / 2, &s->log_before, e) < 0 ||
+	    json_opt_i64(j, path, "enteredLog", ENTERED_UNKNOWN, INT64_MAX / 2, &s->entered_log,
+			 e) < 0)
 		return -1;
 	return 0;
 }
@@ -46,7 +66,7 @@ int sending_load(const struct layout *l, const struct peer_id *id, struct sendin
 	auto_json struct json *j = NULL;
 	char path[LAYOUT_PATH];
 
-	*out = (struct sending){.server = 0};
+	*out = (struct sending){.log_before = -1, .entered_log = ENTERED_UNKNOWN};
 	if (state_read(l, id, "sending", path, &j, e) < 0 ||
 	    json_req_str(j, path, "id", out->id, sizeof out->id, e) < 0 ||
 	    json_opt_str(j, path, "file", out->file, sizeof out->file, e) < 0 ||

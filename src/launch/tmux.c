@@ -293,8 +293,10 @@ int tmux_paste(const struct tmux *t, const char *text, size_t len, int64_t deadl
 					  "#{pane_dead}", NULL});
 	strv_add(&a, "delete-buffer -b " PASTE_BUFFER " ; display-message -p " PANE_DEAD);
 	strv_add(&a, paste);
-	if (run(t, &a, &o, &r, "paste-buffer", e) < 0)
+	if (run(t, &a, &o, &r, "paste-buffer", e) < 0) {
+		e->code = r.started ? e->code : ERR_NOT_FOUND; /* nobody heard it */
 		return -1;
+	}
 	if (str_starts(buf_cstr(&r.out), PANE_DEAD))
 		return err_set(e, ERR_NOT_FOUND, 0, "tmux paste-buffer: its program has ended");
 	return 0;

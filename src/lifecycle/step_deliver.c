@@ -50,7 +50,8 @@ int step_settle(struct step *s, struct err *e)
 	in = deliver_of(s, live ? &pane : NULL);
 	if (deliver_settle(&in, &s->in->id, &out, e) < 0)
 		return -1;
-	return wait_outside(s, &out);
+	str_cut(s->out->waiting, sizeof s->out->waiting, out.waiting);
+	return wait_outside(s, &out) || out.waiting[0] ? 1 : 0;
 }
 
 /* Was a task given? Then the session is for it alone; else it is as free as it was. */

@@ -23,6 +23,7 @@ struct proc_opts {
 };
 
 struct proc_result {
+	bool started;   /* also after a failure: it may have done something */
 	int status;     /* wait status */
 	struct buf out; /* standard output */
 	struct buf err; /* standard error */

@@ -6,35 +6,7 @@
  * that it cannot be known.
  */
 #pragma once
-#include "iapeer/delivery/paste.h"
-#include "iapeer/delivery/receipt.h"
-#include "iapeer/registry/profile.h"
-
-struct deliver_in {
-	const struct layout *layout;
-	const struct manifest *manifest;
-	const struct profile *profile;
-	const struct session *session;
-	struct pane *pane;
-	bool one_task; /* an ephemeral worker: no second text after one that was pasted */
-	void (*on_receipt)(const char *message_id, void *arg); /* NULL: none */
-	void *arg;
-};
-
-struct deliver_out {
-	int delivered;     /* receipts written by this call */
-	int tasks;         /* of them: texts that were pasted */
-	int submitted;     /* of these: texts that were seen to be taken */
-	char waiting[256]; /* why the head waits; "" : the queue is empty */
-	char turn_id[MESSAGE_ID_MAX +
-		     1]; /* set: this message's sender waits for the end of its turn */
-	int64_t turn_offset;
-	int64_t turn_reports_at;           /* where the reports about it begin */
-	int64_t turn_until_ms;             /* UTC */
-	char proof_id[MESSAGE_ID_MAX + 1]; /* set: this message was submitted, and that it was taken
-					    * is waited for; deliver_settle() comes next */
-	int64_t proof_reports_at;
-};
+#include "iapeer/delivery/delivering.h"
 
 /* Accept: into the queue, durably (queue_put), and one line of delivery.log. */
 int deliver_accept(const struct layout *l, const struct peer_id *id, struct queue_item *m,

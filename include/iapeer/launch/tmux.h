@@ -60,7 +60,8 @@ void tmux_look_done(struct tmux_look *k);
 /* Screen, cursor and mode in one call. */
 int tmux_look(const struct tmux *t, bool history, int64_t deadline_ms, struct tmux_look *out,
 	      struct err *e) NODISCARD;
-/* Leave any mode and paste the text, bracketed if the program asked for it. One call. */
+/* Leave any mode and paste the text, bracketed if the program asked for it. One call.
+ * ERR_NOT_FOUND: nothing was pasted (no server, no pane, or no tmux could be started). */
 int tmux_paste(const struct tmux *t, const char *text, size_t len, int64_t deadline_ms,
 	       struct err *e) NODISCARD;
 /* Leave any mode, then press the keys, in one command list. */
