@@ -14,6 +14,7 @@
 #include "iapeer/cli/peers.h"
 #include "iapeer/launch/tmux.h"
 #include "iapeer/lifecycle/apply.h"
+#include "iapeer/lifecycle/move.h"
 
 #include "iapeer/base/banned.h"
 
@@ -213,6 +214,27 @@ static void collect(const struct registry *r, const struct fleet *f, struct strv
 				note_identity(all, &id);
 }
 
+/* A peer is under two names, or its folder under none, until that is done. */
+static void unfinished_moves(struct doctor *d)
+{
+	AUTO(strv_done) struct strv names = STRV_INIT;
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	struct err e;
+
+	if (fs_list(d->c->layout.root_fd, LAYOUT_MOVING, &names, &e) < 0 || names.n == 0)
+		return;
+	doctor_names(&b, &names, NAMES_MAX);
+	if (!d->fix)
+		doctor_say(d, FOUND_BAD, "leftovers",
+			   "`iapeer doctor --fix` tries again, and says what is in its way",
+			   "a move is not finished: %s", buf_cstr(&b));
+	else if (move_finish(&d->c->layout, LOCK_MS, &e) < 0)
+		doctor_say(d, FOUND_BAD, "leftovers", "`iapeer remove` of that peer gives it up",
+			   "%s", e.msg);
+	else
+		doctor_fixed(d, "leftovers", "finished the move of %s", buf_cstr(&b));
+}
+
 void doctor_leftovers(struct doctor *d)
 {
 	AUTO(strv_done) struct strv all = STRV_INIT;
@@ -220,6 +242,7 @@ void doctor_leftovers(struct doctor *d)
 	struct fleet f;
 	struct err e;
 
+	unfinished_moves(d);
 	/* Who cannot read the registry cannot say who is not in it. */
 	if (!d->registry_ok || fleet_scan(&d->c->layout, &f, &e) < 0)
 		return;

@@ -106,10 +106,8 @@ static bool keep_answer(const struct report *r, void *arg)
 static int read_answers(const struct ctx *c, const struct peer_id *id, int64_t n,
 			struct answers *out, struct err *e)
 {
-	int64_t at = 0;
-
 	*out = (struct answers){.list = json_array(), .most = n};
-	return report_each(&c->layout, id, &at, keep_answer, out, e);
+	return report_history(&c->layout, id, keep_answer, out, e);
 }
 
 static void show_answers(const struct answers *a, struct buf *out)

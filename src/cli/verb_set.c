@@ -262,6 +262,8 @@ static int save(struct edit *x, struct err *e)
 	struct registry_change change = {.record = &r, .set_default = true, .replace = true};
 	bool created;
 
+	if (move_settled(&x->c->layout, x->record->name, e) < 0)
+		return -1;
 	if (x->c->registry.newer)
 		return err_set(
 		    e, ERR_REFUSED, 0,

@@ -246,6 +246,23 @@ static size_t each_line(const struct buf *b, struct reading *to)
 	return (size_t)(s - buf_cstr(b));
 }
 
+static int read_file(const struct layout *l, const char *path, int64_t *at, struct reading *to,
+		     struct err *e)
+{
+	while (!to->stopped) {
+		AUTO(buf_done) struct buf b = BUF_INIT(CHUNK);
+		size_t used;
+
+		if (fs_read_at(l->root_fd, path, *at, CHUNK, &b, e) < 0)
+			return e->code == ERR_NOT_FOUND ? 0 : -1;
+		used = each_line(&b, to);
+		if (used == 0 && b.len < CHUNK)
+			break; /* its end, or a line that is being written */
+		*at += (int64_t)(used > 0 ? used : b.len); /* none of ours is that long */
+	}
+	return 0;
+}
+
 int report_each(const struct layout *l, const struct peer_id *id, int64_t *at,
 		bool (*fn)(const struct report *r, void *arg), void *arg, struct err *e)
 {
@@ -255,16 +272,22 @@ int report_each(const struct layout *l, const struct peer_id *id, int64_t *at,
 	layout_state(id, "reports", path);
 	if (*at > report_size(l, id))
 		*at = 0;
-	while (!to.stopped) {
-		AUTO(buf_done) struct buf b = BUF_INIT(CHUNK);
-		size_t used;
+	return read_file(l, path, at, &to, e);
+}
 
-		if (fs_read_at(l->root_fd, path, *at, CHUNK, &b, e) < 0)
-			return e->code == ERR_NOT_FOUND ? 0 : -1;
-		used = each_line(&b, &to);
-		if (used == 0 && b.len < CHUNK)
-			break; /* its end, or a line that is being written */
-		*at += (int64_t)(used > 0 ? used : b.len); /* none of ours is that long */
+int report_history(const struct layout *l, const struct peer_id *id,
+		   bool (*fn)(const struct report *r, void *arg), void *arg, struct err *e)
+{
+	static const char *const files[] = {"reports.1", "reports"};
+	struct reading to = {.fn = fn, .arg = arg};
+
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		char path[LAYOUT_PATH];
+		int64_t at = 0;
+
+		layout_state(id, files[i], path);
+		if (read_file(l, path, &at, &to, e) < 0)
+			return -1;
 	}
 	return 0;
 }

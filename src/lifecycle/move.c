@@ -350,6 +350,59 @@ int move_finish(const struct layout *l, int64_t wait_ms, struct err *e)
 	return 0;
 }
 
+/* The first intent that is about this name; one that cannot be read is about its own alone. */
+static int intent_of(const struct layout *l, const char *name, struct plan *out, bool *out_found,
+		     struct err *e)
+{
+	AUTO(strv_done) struct strv names = STRV_INIT;
+	struct err none;
+
+	*out_found = false;
+	if (fs_list(l->root_fd, LAYOUT_MOVING, &names, e) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n && !*out_found; i++) {
+		bool own = strcmp(names.v[i], name) == 0, known;
+
+		plan_done(out);
+		*out = (struct plan){.profile.tree = NULL};
+		known = peer_name_valid(names.v[i]) && read_intent(l, names.v[i], out, &none) == 0;
+		if (!known)
+			str_cut(out->from, sizeof out->from, names.v[i]);
+		*out_found = own || (known && strcmp(out->to, name) == 0);
+	}
+	return 0;
+}
+
+int move_settled(const struct layout *l, const char *name, struct err *e)
+{
+	AUTO(plan_done) struct plan plan = {.profile.tree = NULL};
+	bool found;
+
+	if (intent_of(l, name, &plan, &found, e) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	err_set(e, ERR_REFUSED, 0, "%s is being moved, and the move cannot be finished", name);
+	return err_hint(e, "`iapeer doctor --fix` says what is in its way");
+}
+
+int move_forget(const struct layout *l, const char *name, struct err *e)
+{
+	for (;;) {
+		AUTO(plan_done) struct plan plan = {.profile.tree = NULL};
+		char path[LAYOUT_PATH];
+		bool found;
+
+		if (intent_of(l, name, &plan, &found, e) < 0)
+			return -1;
+		if (!found)
+			return 0;
+		layout_moving(plan.from, path);
+		if (fs_unlink(l->root_fd, path, e) < 0)
+			return -1;
+	}
+}
+
 void move_catch_up(const struct layout *l)
 {
 	struct err e = ERR_INIT;

@@ -220,6 +220,13 @@ static void a_long_file_is_set_aside_when_a_session_begins(void **state)
 	assert_int_equal(world_size(w, REPORTS ".1"), before);
 	add(w, REPORT_READY, "b");
 	assert_int_equal(count(w, before, NULL), 1); /* an offset of the old file */
+	AUTO(seen_done) struct seen all = {.n = 0};
+	OK(report_history(&w->l, &bob, see, &all, e));
+	assert_int_equal(all.n, 22);
+	assert_string_equal(all.last.detail, "b");
+	AUTO(seen_done) struct seen few = {.stop_at = 2};
+	OK(report_history(&w->l, &bob, see, &few, e));
+	assert_int_equal(few.n, 2);
 }
 
 static void many_writers_lose_and_mix_nothing(void **state)

@@ -103,6 +103,28 @@ for what in nothing fresh-next deaths idle-reaped; do
 	must iapeer supervise --stop
 done
 
+# ---- one that cannot be finished: said, nothing is changed below it, and a removal ends it
+mkdir -p "$IAPEER_ROOT/state/iapeer/moving"
+: >"$E2E_DIR/no-folder"
+cat >"$IAPEER_ROOT/state/iapeer/moving/rob" <<EOF
+{"format":1,"from":"rob","to":"bert","folderFrom":"$E2E_DIR/moved","folderTo":"$E2E_DIR/no-folder/here",
+ "identities":["shell-bert","shell-rob"],
+ "profile":{"personality":"bert","default_runtime":"shell","runtimes":["shell"],"description":"after","intelligence":"absent"}}
+EOF
+check_exit "cannot be finished: set" 5 iapeer set rob description=lost
+check_has "says so" "$err" "rob is being moved, and the move cannot be finished"
+check_has "and why" "$err" "no-folder/here"
+check_exit "nor a peer of the new name" 5 iapeer create bert --runtime shell
+check_exit "doctor" 1 iapeer doctor
+check_has "says it too" "$out" "a move is not finished: rob"
+check_exit "doctor --fix" 1 iapeer doctor --fix
+check_has "says what is in its way" "$out" "no-folder/here"
+check_exit "remove ends it" 0 iapeer remove rob --json
+check_not "for good" test -e "$IAPEER_ROOT/state/iapeer/moving/rob"
+check_exit "so that nothing comes back" 0 iapeer create bert --runtime shell
+must iapeer remove bert
+must iapeer create rob --runtime shell --path "$E2E_DIR/moved"
+
 # ---- killed at any moment
 halves=0
 for n in $(seq 1 12); do

@@ -62,6 +62,10 @@ int64_t report_size(const struct layout *l, const struct peer_id *id);
  * last whole line that was looked at. A missing file is an empty one. */
 int report_each(const struct layout *l, const struct peer_id *id, int64_t *at,
 		bool (*fn)(const struct report *r, void *arg), void *arg, struct err *e) NODISCARD;
+/* All that is still held, that of earlier sessions too (the file before this one). */
+int report_history(const struct layout *l, const struct peer_id *id,
+		   bool (*fn)(const struct report *r, void *arg), void *arg,
+		   struct err *e) NODISCARD;
 /* A descriptor that becomes readable when a report is added (plat_watch). Makes the file. */
 int report_watch(const struct layout *l, const struct peer_id *id, int *out_fd,
 		 struct err *e) NODISCARD;
