@@ -16,7 +16,7 @@
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/words.h"
-#include "iapeer/lifecycle/move.h"
+#include "iapeer/lifecycle/move_intent.h"
 #include "iapeer/lifecycle/remove.h"
 #include "iapeer/registry/binary_link.h"
 #include "iapeer/registry/environment.h"
@@ -311,7 +311,7 @@ static int make(const struct ctx *c, struct creation *n, struct err *e)
 {
 	int moved = 0;
 
-	if (move_settled(&c->layout, n->name, e) < 0)
+	if (move_intent_none(&c->layout, n->name, e) < 0)
 		return -1;
 	if (!n->old && trash_name(&c->layout, n->name, &moved, e) < 0)
 		return err_wrap(e, "state of an earlier %s", n->name);

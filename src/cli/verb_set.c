@@ -14,6 +14,7 @@
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/words.h"
 #include "iapeer/lifecycle/move.h"
+#include "iapeer/lifecycle/move_intent.h"
 #include "iapeer/registry/service.h"
 #include "iapeer/runtime/manifest.h"
 #include "iapeer/supervise/client.h"
@@ -262,7 +263,7 @@ static int save(struct edit *x, struct err *e)
 	struct registry_change change = {.record = &r, .set_default = true, .replace = true};
 	bool created;
 
-	if (move_settled(&x->c->layout, x->record->name, e) < 0)
+	if (move_intent_none(&x->c->layout, x->record->name, e) < 0)
 		return -1;
 	if (x->c->registry.newer)
 		return err_set(

@@ -12,27 +12,12 @@
 #include "iapeer/base/str.h"
 #include "iapeer/lifecycle/apply.h"
 #include "iapeer/lifecycle/identities.h"
+#include "iapeer/lifecycle/move_intent.h"
 #include "iapeer/lifecycle/remove.h"
 
 #include "iapeer/base/banned.h"
 
 #define LOCK_MS 10000
-
-/* What the intent says. */
-struct plan {
-	char from[PEER_NAME_MAX + 1], to[PEER_NAME_MAX + 1];
-	char folder_from[LAYOUT_PATH], folder_to[LAYOUT_PATH];
-	struct strv identities; /* of both names, sorted: their locks are held */
-	struct profile profile;
-};
-
-static void plan_done(struct plan *p)
-{
-	strv_done(&p->identities);
-	profile_done(&p->profile);
-}
-
-/* ---- the intent ---- */
 
 static int write_intent(const struct layout *l, const struct peer_move *m,
 			const struct strv *identities, struct err *e)
@@ -61,39 +46,6 @@ static int write_intent(const struct layout *l, const struct peer_move *m,
 	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
 }
 
-static int read_profile(const struct json *j, const char *path, struct plan *out, struct err *e)
-{
-	AUTO(buf_done) struct buf text = BUF_INIT(CAP_PROFILE);
-
-	if (!json_get(j, "profile"))
-		return err_set(e, ERR_CORRUPT, 0, "%s: no profile", path);
-	json_print(json_get(j, "profile"), true, &text);
-	return profile_parse(buf_cstr(&text), text.len, path, &out->profile, e);
-}
-
-static int read_intent(const struct layout *l, const char *name, struct plan *out, struct err *e)
-{
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_PROFILE + CAP_STATE);
-	auto_json struct json *j = NULL;
-	char path[LAYOUT_PATH];
-	int64_t format = 0;
-
-	layout_moving(name, path);
-	if (fs_read(l->root_fd, path, &b, e) < 0 ||
-	    json_parse(buf_cstr(&b), b.len, path, &j, e) < 0 ||
-	    json_req_i64(j, path, "format", 1, 1, &format, e) < 0 ||
-	    json_req_str(j, path, "from", out->from, sizeof out->from, e) < 0 ||
-	    json_req_str(j, path, "to", out->to, sizeof out->to, e) < 0 ||
-	    json_req_str(j, path, "folderFrom", out->folder_from, sizeof out->folder_from, e) < 0 ||
-	    json_req_str(j, path, "folderTo", out->folder_to, sizeof out->folder_to, e) < 0 ||
-	    json_opt_strv(j, path, "identities", &out->identities, e) < 0)
-		return -1;
-	if (!peer_name_valid(out->from) || !peer_name_valid(out->to) ||
-	    strcmp(out->from, name) != 0)
-		return err_set(e, ERR_CORRUPT, 0, "%s: names", path);
-	return read_profile(j, path, out, e);
-}
-
 /* ---- the steps ---- */
 
 static void below(const char *folder, const char *rel, char *out, size_t size)
@@ -102,7 +54,7 @@ static void below(const char *folder, const char *rel, char *out, size_t size)
 }
 
 /* .iapeer goes to the new folder, unless its owner has taken it there himself. */
-static int move_folder(const struct plan *p, struct err *e)
+static int move_folder(const struct move_plan *p, struct err *e)
 {
 	char from[LAYOUT_PATH + 32], to[LAYOUT_PATH + 32];
 
@@ -126,7 +78,8 @@ static int move_file(const struct layout *l, const char *dir, const char *file, 
 }
 
 /* <runtime>-<from>.<what> becomes <runtime>-<to>.<what>, in state and among the panes' logs. */
-static int move_files(const struct layout *l, const struct plan *p, const char *dir, struct err *e)
+static int move_files(const struct layout *l, const struct move_plan *p, const char *dir,
+		      struct err *e)
 {
 	AUTO(strv_done) struct strv files = STRV_INIT;
 	char identity[PEER_IDENTITY_MAX + 1];
@@ -147,7 +100,7 @@ static int move_files(const struct layout *l, const struct plan *p, const char *
 	return 0;
 }
 
-static int change_registry(const struct layout *l, const struct plan *p, struct err *e)
+static int change_registry(const struct layout *l, const struct move_plan *p, struct err *e)
 {
 	AUTO(registry_done) struct registry r = {.n = 0};
 	struct peer_record now = {.intelligence = p->profile.intelligence,
@@ -167,7 +120,7 @@ static int change_registry(const struct layout *l, const struct plan *p, struct 
 	return registry_upsert(l, &change, &created, e);
 }
 
-static int carry_out(const struct layout *l, struct plan *p, struct err *e)
+static int carry_out(const struct layout *l, struct move_plan *p, struct err *e)
 {
 	AUTO(peer_locks_done) struct peer_locks accepting = {.n = 0};
 	bool renamed = strcmp(p->from, p->to) != 0;
@@ -302,7 +255,7 @@ int move_peer(const struct layout *l, const struct settings *s, const struct pee
 	AUTO(registry_done) struct registry r = {.n = 0};
 	AUTO(strv_done) struct strv identities = STRV_INIT;
 	AUTO(peer_locks_done) struct peer_locks locks = {.n = 0};
-	AUTO(plan_done) struct plan plan = {.profile.tree = NULL};
+	AUTO(move_plan_done) struct move_plan plan = {.profile.tree = NULL};
 	int trashed;
 
 	if (move_finish(l, LOCK_MS, e) < 0 || registry_load(l, &r, e) < 0 ||
@@ -315,7 +268,8 @@ int move_peer(const struct layout *l, const struct settings *s, const struct pee
 	    peer_locks_take(l, &identities, "move", clock_mono_ms() + LOCK_MS, &locks, e) < 0 ||
 	    rests(l, s, &identities, e) < 0)
 		return -1;
-	if (write_intent(l, m, &identities, e) < 0 || read_intent(l, m->record->name, &plan, e) < 0)
+	if (write_intent(l, m, &identities, e) < 0 ||
+	    move_intent_read(l, m->record->name, &plan, e) < 0)
 		return -1;
 	return carry_out(l, &plan, e);
 }
@@ -324,11 +278,11 @@ int move_peer(const struct layout *l, const struct settings *s, const struct pee
 
 static int finish_one(const struct layout *l, const char *name, int64_t wait_ms, struct err *e)
 {
-	AUTO(plan_done) struct plan plan = {.profile.tree = NULL};
+	AUTO(move_plan_done) struct move_plan plan = {.profile.tree = NULL};
 	AUTO(peer_locks_done) struct peer_locks locks = {.n = 0};
 	char path[LAYOUT_PATH];
 
-	if (read_intent(l, name, &plan, e) < 0)
+	if (move_intent_read(l, name, &plan, e) < 0)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
 	/* Whoever moves holds these locks while the intent is there. */
 	if (peer_locks_take(l, &plan.identities, "finish a move", clock_mono_ms() + wait_ms, &locks,
@@ -348,59 +302,6 @@ int move_finish(const struct layout *l, int64_t wait_ms, struct err *e)
 		if (peer_name_valid(names.v[i]) && finish_one(l, names.v[i], wait_ms, e) < 0)
 			return err_wrap(e, "finish the move of %s", names.v[i]);
 	return 0;
-}
-
-/* The first intent that is about this name; one that cannot be read is about its own alone. */
-static int intent_of(const struct layout *l, const char *name, struct plan *out, bool *out_found,
-		     struct err *e)
-{
-	AUTO(strv_done) struct strv names = STRV_INIT;
-	struct err none;
-
-	*out_found = false;
-	if (fs_list(l->root_fd, LAYOUT_MOVING, &names, e) < 0)
-		return -1;
-	for (size_t i = 0; i < names.n && !*out_found; i++) {
-		bool own = strcmp(names.v[i], name) == 0, known;
-
-		plan_done(out);
-		*out = (struct plan){.profile.tree = NULL};
-		known = peer_name_valid(names.v[i]) && read_intent(l, names.v[i], out, &none) == 0;
-		if (!known)
-			str_cut(out->from, sizeof out->from, names.v[i]);
-		*out_found = own || (known && strcmp(out->to, name) == 0);
-	}
-	return 0;
-}
-
-int move_settled(const struct layout *l, const char *name, struct err *e)
-{
-	AUTO(plan_done) struct plan plan = {.profile.tree = NULL};
-	bool found;
-
-	if (intent_of(l, name, &plan, &found, e) < 0)
-		return -1;
-	if (!found)
-		return 0;
-	err_set(e, ERR_REFUSED, 0, "%s is being moved, and the move cannot be finished", name);
-	return err_hint(e, "`iapeer doctor --fix` says what is in its way");
-}
-
-int move_forget(const struct layout *l, const char *name, struct err *e)
-{
-	for (;;) {
-		AUTO(plan_done) struct plan plan = {.profile.tree = NULL};
-		char path[LAYOUT_PATH];
-		bool found;
-
-		if (intent_of(l, name, &plan, &found, e) < 0)
-			return -1;
-		if (!found)
-			return 0;
-		layout_moving(plan.from, path);
-		if (fs_unlink(l->root_fd, path, e) < 0)
-			return -1;
-	}
 }
 
 void move_catch_up(const struct layout *l)

@@ -16,7 +16,7 @@
 #include "iapeer/launch/launch.h"
 #include "iapeer/lifecycle/apply.h"
 #include "iapeer/lifecycle/identities.h"
-#include "iapeer/lifecycle/move.h"
+#include "iapeer/lifecycle/move_intent.h"
 
 #include "iapeer/base/banned.h"
 
@@ -113,7 +113,7 @@ static int carry_out(const struct layout *l, const char *name, const struct strv
 	if (queue_locks_take(l, identities, "remove", clock_mono_ms() + LOCK_MS, &accepting, e) < 0)
 		return -1;
 	if (registry_drop(l, name, &dropped, e) < 0 || purge(l, identities, out, e) < 0 ||
-	    move_forget(l, name, e) < 0)
+	    move_intent_forget(l, name, e) < 0)
 		return -1;
 	layout_removing(name, path);
 	return fs_unlink(l->root_fd, path, e);

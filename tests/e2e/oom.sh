@@ -93,6 +93,20 @@ kill -KILL "$pid"
 check_soon "killed by hand: recorded" 5 has_end "$pid"
 check_eq "no cause but its signal" "" "$(field cause "$(end_of "$pid")")"
 
+# ---- it was not: thirty that look like it are killed for memory, and then somebody types kill -9
+must iapeer send bob true
+pid=$(session_of shell-bob)
+echo "$pid" >"$GROUP/cgroup.procs"
+cp "$(command -v tail)" "$E2E_DIR/tmux: server"
+before=$(kills)
+for _ in $(seq 30); do
+	bash -c 'echo $$ >"$1/cgroup.procs" && echo 900 >/proc/self/oom_score_adj && exec "$2/tmux: server" /dev/zero' _ "$GROUP" "$E2E_DIR" 2>/dev/null
+done
+check "thirty decoys were killed for memory" killed_more_than $((before + 29))
+kill -KILL "$pid"
+check_soon "killed by hand after them: recorded" 5 has_death shell-bob "$pid"
+check_eq "it is none of them" sigkill "$(field cause "$(death_of shell-bob "$pid")")"
+
 # ---- it was not: a child of it was killed for memory, and later somebody typed kill -9 ----
 must iapeer send bob true
 pid=$(session_of shell-bob)

@@ -22,11 +22,6 @@ int move_peer(const struct layout *l, const struct settings *s, const struct pee
 /* Finish moves that a crash cut short, waiting so long for locks (0: one try each; ERR_TIMEOUT:
  * somebody is at it). */
 int move_finish(const struct layout *l, int64_t wait_ms, struct err *e) NODISCARD;
-/* ERR_REFUSED: that name is moved, or moved to, and the move cannot be finished; it would undo what
- * is changed now. */
-int move_settled(const struct layout *l, const char *name, struct err *e) NODISCARD;
-/* That peer is removed: no unfinished move brings it back. */
-int move_forget(const struct layout *l, const char *name, struct err *e) NODISCARD;
 /* Finish moves and removals before anything is changed, waiting as long as for any lock; what fails
  * is a warning. Until then state is under two names, or of a peer that is to go, and what is new
  * would be lost with it. */
