@@ -1,4 +1,4 @@
-# Writes OUT: `const char build_id[]` and `const char build_version[]`. The id is a hash over all sources and FLAGS.
+# Writes OUT: what build.h declares. The id is a hash over all sources and FLAGS, of which the first word names the compiler.
 file(GLOB_RECURSE files ${ROOT}/src/*.c ${ROOT}/src/*.json ${ROOT}/include/*.h)
 list(SORT files)
 set(all "${FLAGS}")
@@ -8,4 +8,5 @@ foreach(f ${files})
 endforeach()
 string(SHA256 id "${all}")
 string(SUBSTRING "${id}" 0 12 id)
-file(WRITE ${OUT} "#include \"iapeer/base/build.h\"\nconst char build_id[] = \"${id}\";\nconst char build_version[] = \"${VERSION}\";\n")
+list(GET FLAGS 0 compiler)
+file(WRITE ${OUT} "#include \"iapeer/base/build.h\"\nconst char build_id[] = \"${id}\";\nconst char build_version[] = \"${VERSION}\";\nconst char build_compiler[] = \"${compiler} \" __VERSION__;\n")

@@ -87,6 +87,11 @@ const struct json *json_get(const struct json *o, const char *key)
 	return cJSON_IsNull(n) ? NULL : from_node(n);
 }
 
+const char *json_library(void)
+{
+	return cJSON_Version();
+}
+
 size_t json_len(const struct json *a)
 {
 	return json_is_array(a) || json_is_object(a) ? (size_t)cJSON_GetArraySize(&a->node) : 0;

@@ -25,7 +25,7 @@ static size_t quote_char(struct buf *out, const char *s, size_t len)
 		buf_str(out, "\xef\xbf\xbd");
 		return 1;
 	}
-	if (point < 0x20 || (point >= 0x7f && point < 0xa0))
+	if (char_acts(point))
 		buf_fmt(out, "\\u%04x", (unsigned)point);
 	else
 		buf_add(out, s, n);

@@ -138,16 +138,15 @@ size_t utf8_chars(const char *s, size_t len)
 	return n;
 }
 
-/* What acts on a terminal, or makes text read in another order than it has. */
-static bool is_control(uint32_t c)
+bool char_acts(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) ||
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
 	       (c >= 0x2066 && c <= 0x2069);
 }
 
 static void show_char(struct buf *b, const char *s, size_t n, uint32_t c, bool multiline)
 {
-	if (!is_control(c) || (multiline && (c == '\n' || c == '\t')))
+	if (!char_acts(c) || (multiline && (c == '\n' || c == '\t')))
 		buf_add(b, s, n);
 	else
 		buf_fmt(b, c < 0x100 ? "\\x%02x" : "\\u%04x", (unsigned)c);

@@ -250,3 +250,8 @@ int top_screen_key(int wait_ms)
 			return keys[i].ours;
 	return -1;
 }
+
+const char *top_screen_library(void)
+{
+	return curses_version() + strcspn(curses_version(), "0123456789");
+}

@@ -1,16 +1,22 @@
 #include "iapeer/cli/verb_runs.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "iapeer/base/build.h"
+#include "iapeer/base/clock.h"
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/render_help.h"
 #include "iapeer/cli/render_man.h"
+#include "iapeer/cli/top_screen.h"
 #include "iapeer/cli/verbs.h"
+#include "iapeer/launch/tmux.h"
+#include "iapeer/supervise/supervise.h"
 
 #include "iapeer/base/banned.h"
 
+#define TMUX_MS    2000
 #define EXIT_CODES "exit-codes"
 
 static int no_such_page(const char *typed, struct err *e)
@@ -47,13 +53,35 @@ int verb_help(struct ctx *c, const struct parsed *p, struct err *e)
 	return 0;
 }
 
+/* "3.3a", or NULL where there is none that we could use. */
+static const char *tmux_said(char *out, size_t size)
+{
+	char bin[LAYOUT_PATH];
+	struct err e;
+
+	if (tmux_find(getenv("IAPEER_TMUX_BIN"), getenv("PATH"), bin, &e) < 0 ||
+	    tmux_version(bin, clock_mono_ms() + TMUX_MS, out, size, &e) < 0)
+		return NULL;
+	return out + strcspn(out, "0123456789");
+}
+
 int verb_version(struct ctx *c, const struct parsed *p, struct err *e)
 {
+	char version[64] = "";
+
 	(void)p;
 	(void)e;
-	c->reply = json_object();
-	json_set_str(c->reply, "version", build_version);
-	json_set_str(c->reply, "build", build_id);
+	if (c->json) {
+		c->reply = json_object();
+		json_set_str(c->reply, "version", build_version);
+		json_set_str(c->reply, "build", build_id);
+		json_set_str(c->reply, "compiler", build_compiler);
+		json_set_str(c->reply, "libuv", supervise_libuv());
+		json_set_str(c->reply, "cjson", json_library());
+		json_set_str(c->reply, "ncurses", top_screen_library());
+		json_set_str_opt(c->reply, "tmux", tmux_said(version, sizeof version));
+		return 0;
+	}
 	buf_fmt(&c->out, "iapeer %s (build %s)\n", build_version, build_id);
 	return 0;
 }

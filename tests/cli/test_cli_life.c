@@ -172,6 +172,10 @@ static void version_names_its_build(void **state)
 	assert_int_equal(run(b, "version", "--json"), 0);
 	j = reply(b);
 	assert_int_equal(strlen(text_of(j, "build")), 12);
+	must_have(text_of(j, "compiler"), " ");
+	must_have(text_of(j, "libuv"), "1.");
+	must_have(text_of(j, "cjson"), "1.");
+	must_have(text_of(j, "ncurses"), ".");
 	assert_int_equal(run(b, "--version"), 0);
 	must_have(out(b), "iapeer 0.");
 }

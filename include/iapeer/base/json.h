@@ -36,6 +36,8 @@ bool json_is_bool(const struct json *j);
 /* Borrowed until the tree is freed; NULL when absent (or null). */
 const struct json *json_get(const struct json *o, const char *key);
 struct json *json_get_mut(struct json *o, const char *key);
+/* The version of the library below. */
+const char *json_library(void);
 size_t json_len(const struct json *a); /* of an array or object */
 const struct json *json_at(const struct json *a, size_t i);
 struct json *json_at_mut(struct json *a, size_t i);

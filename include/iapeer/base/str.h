@@ -27,8 +27,10 @@ size_t utf8_chars(const char *s, size_t len); /* of valid text */
 size_t utf8_decode(const char *s, size_t len, uint32_t *out);
 size_t utf8_encode(uint32_t c, char out[static 4]);
 
-/* What may be shown on a terminal: C0, DEL and C1 controls appear as \xNN (newline and tab kept if
- * `multiline`). */
+/* Does it do something on a terminal (C0, DEL, C1), or turn the order in which text is read? */
+bool char_acts(uint32_t c);
+/* What may be shown on a terminal: such characters appear as \xNN or \uNNNN (newline and tab kept
+ * if `multiline`). */
 void str_shown(struct buf *b, const char *s, size_t len, bool multiline);
 
 /* Edit distance, at most `limit` (then limit + 1). */

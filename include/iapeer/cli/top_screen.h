@@ -8,6 +8,8 @@ int top_screen_open(const struct term *t, struct err *e) NODISCARD;
 void top_screen_close(void);
 /* Draw all of it. `preview`: what the selected peer shows, raw; NULL: none. */
 void top_screen_draw(const struct term *term, struct top *t, const char *preview);
+/* Its version, "6.4.20221231"; "none" in a build without it. */
+const char *top_screen_library(void);
 size_t top_screen_page(const struct top *t); /* rows of peers that fit */
 /* The next key within so long: a character, TOP_KEY_..., or -1: none came (the time is over, or the
  * size has changed: draw again). */

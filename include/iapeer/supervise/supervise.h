@@ -14,6 +14,8 @@ int supervise_run(const struct layout *l, const struct supervise_opts *o, struct
 /* Ask the running keeper to leave; sessions stay. *out_was: there was one. */
 int supervise_stop(const struct layout *l, int64_t deadline_ms, bool *out_was,
 		   struct err *e) NODISCARD;
+/* The version of libuv, "1.44.2". */
+const char *supervise_libuv(void);
 /* The worker's side: `iapeer _apply <identity> --trigger=<t> --build=<id> [--activity=<stamp>]
  * [--files=<n>]`: prints events as JSON lines. */
 struct worker_args {
