@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,19 +25,24 @@
 #define KEEPER_WAIT_MS 10000
 #define WAKE_SLACK_MS  15000
 
+/* Keys go to the outer tmux first: with the same prefix in both it has to be pressed twice. */
+#define NESTED "inside another tmux: #{prefix} #{prefix} d leaves %s"
+
 /* We become tmux. Without TMUX and TMUX_PANE: whoever attaches from inside another tmux means it.
  */
 static int become(const struct ctx *c, const struct peer_id *id, const struct session *s,
 		  bool read_only, struct err *e)
 {
 	AUTO(strv_done) struct strv argv = STRV_INIT;
-	char identity[PEER_IDENTITY_MAX + 1];
+	char identity[PEER_IDENTITY_MAX + 1], say[128] = "";
 	struct tmux t;
 
 	if (live_tmux(c, s, &t, e) < 0)
 		return -1;
 	peer_identity(id, identity);
-	tmux_attach_argv(&t, identity, read_only, &argv);
+	if (!str_empty(getenv("TMUX")))
+		snprintf(say, sizeof say, NESTED, id->name);
+	tmux_attach_argv(&t, identity, read_only, say[0] ? say : NULL, &argv);
 	unsetenv("TMUX");
 	unsetenv("TMUX_PANE");
 	signal(SIGPIPE, SIG_DFL); /* an ignored signal would stay ignored in tmux */

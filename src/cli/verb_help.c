@@ -17,6 +17,7 @@
 #include "iapeer/base/banned.h"
 
 #define TMUX_MS    2000
+#define TOOL       "tmux" /* check-layers: not a command */
 #define EXIT_CODES "exit-codes"
 
 static int no_such_page(const char *typed, struct err *e)
@@ -79,7 +80,7 @@ int verb_version(struct ctx *c, const struct parsed *p, struct err *e)
 		json_set_str(c->reply, "libuv", supervise_libuv());
 		json_set_str(c->reply, "cjson", json_library());
 		json_set_str(c->reply, "ncurses", top_screen_library());
-		json_set_str_opt(c->reply, "tmux", tmux_said(version, sizeof version));
+		json_set_str_opt(c->reply, TOOL, tmux_said(version, sizeof version));
 		return 0;
 	}
 	buf_fmt(&c->out, "iapeer %s (build %s)\n", build_version, build_id);

@@ -149,7 +149,8 @@ const struct verb verbs[] = {
      .brief = "sit down at a peer's terminal",
      .detail = "A sleeping peer with a conversation is resumed; another has to be woken first. "
 	       "Leave it with tmux's "
-	       "detach key (C-b d); the peer goes on."},
+	       "detach key (C-b d; from inside your own tmux C-b C-b d); the peer goes on. "
+	       "<root>/tmux.conf has its settings."},
     {.name = "run",
      .run = verb_run,
      .args = "[runtime]",

@@ -409,12 +409,16 @@ int tmux_dead_pane(const struct tmux *t, int64_t deadline_ms, int *out_status, i
 	return 0;
 }
 
-void tmux_attach_argv(const struct tmux *t, const char *session, bool read_only, struct strv *out)
+void tmux_attach_argv(const struct tmux *t, const char *session, bool read_only, const char *say,
+		      struct strv *out)
 {
 	add_all(out, (const char *const[]){"tmux", "-S", t->socket, "attach-session", NULL});
 	if (read_only)
 		strv_add(out, "-r");
 	target(out, session);
+	if (say)
+		add_all(out,
+			(const char *const[]){";", "display-message", "-d", "6000", say, NULL});
 }
 
 int tmux_server_of(const char *socket_path, struct proc_ref *out, struct err *e)

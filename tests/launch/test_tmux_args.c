@@ -222,12 +222,14 @@ static void the_session_is_named_exactly(void **state)
 
 	OK(tmux_kill_session(&t, "shell-bob", soon(), e));
 	called_with(w, 0, "kill-ses|-t|=shell-bob:|");
-	tmux_attach_argv(&t, "shell-bob", true, &argv);
-	assert_int_equal(argv.n, 7);
+	tmux_attach_argv(&t, "shell-bob", true, "hi", &argv);
+	assert_int_equal(argv.n, 12);
 	assert_string_equal(argv.v[3], "attach-session");
 	assert_string_equal(argv.v[4], "-r");
 	assert_string_equal(argv.v[6], "=shell-bob:");
-	assert_null(argv.v[7]);
+	assert_string_equal(argv.v[7], ";");
+	assert_string_equal(argv.v[11], "hi");
+	assert_null(argv.v[12]);
 }
 
 static void a_look_is_one_call(void **state)

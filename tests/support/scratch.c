@@ -64,7 +64,7 @@ struct scratch_client scratch_attach(const struct world *w)
 
 	peer_identity(&w->id, identity);
 	snprintf(t.socket, sizeof t.socket, "%s", s.socket);
-	tmux_attach_argv(&t, identity, false, &argv);
+	tmux_attach_argv(&t, identity, false, NULL, &argv);
 	c.pid = forkpty(&c.fd, NULL, NULL, &size);
 	if (c.pid == 0) {
 		setenv("TERM", "xterm-256color", 1);

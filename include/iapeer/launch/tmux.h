@@ -86,8 +86,10 @@ int tmux_ping(const struct tmux *t, int64_t deadline_ms, struct err *e) NODISCAR
 /* How the pane's program ended, when its pane is dead; -1 where it is not known. */
 int tmux_dead_pane(const struct tmux *t, int64_t deadline_ms, int *out_status, int *out_signal,
 		   struct err *e) NODISCARD;
-/* argv for `attach`, to be exec'd. */
-void tmux_attach_argv(const struct tmux *t, const char *session, bool read_only, struct strv *out);
+/* argv for `attach`, to be exec'd. `say` (may be NULL) stands on its last line for some seconds;
+ * tmux fills formats in, as #{prefix}. */
+void tmux_attach_argv(const struct tmux *t, const char *session, bool read_only, const char *say,
+		      struct strv *out);
 
 /* Who listens on the socket, by its peer credentials; ERR_NOT_FOUND: nobody. No tmux is started. */
 int tmux_server_of(const char *socket, struct proc_ref *out, struct err *e) NODISCARD;
