@@ -108,6 +108,17 @@ static void unfinished(const struct sending *s, struct buf *out)
 		s->id.name, (long long)(s->timeout_ms / 1000));
 }
 
+static void cut(const struct sending *s, const struct err *e, struct buf *out)
+{
+	buf_fmt(out, "Delivered to %s, but no answer will come: ", s->id.name);
+	sentence(out, s->receipt.reason);
+	if (e->hint[0])
+		hint(out, e->hint);
+	else
+		buf_str(out, " It may have begun with it: send it again only if twice does no "
+			     "harm.");
+}
+
 static void ambiguous(const struct sending *s, const struct err *e, struct buf *out)
 {
 	buf_fmt(out, "Not known whether it arrived at %s: ", s->id.name);
@@ -134,6 +145,8 @@ bool mcp_words(const struct sending *s, int rc, const struct err *e, bool quote,
 		delivered(s, out);
 	else if (rc == 0 || e->code == ERR_QUEUED)
 		queued(s, out);
+	else if (sending_turn_cut(s))
+		cut(s, e, out);
 	else if (s->has_receipt && s->receipt.status == DELIVERY_DELIVERED)
 		unfinished(s, out);
 	else if (e->code == ERR_AMBIGUOUS)
@@ -147,5 +160,5 @@ bool mcp_words(const struct sending *s, int rc, const struct err *e, bool quote,
 	if (s->has_receipt && sending_drops_attachments(s))
 		buf_fmt(out, " %s is not told of the attachments.", s->id.name);
 	return rc < 0 && e->code != ERR_QUEUED &&
-	       !(s->has_receipt && s->receipt.status == DELIVERY_DELIVERED);
+	       !(!sending_turn_cut(s) && s->has_receipt && s->receipt.status == DELIVERY_DELIVERED);
 }

@@ -312,6 +312,22 @@ static int still_waits(const struct sending *s, struct err *e)
 	return err_hint(e, "it waits in the queue (iapeer queue %s)", s->id.name);
 }
 
+bool sending_turn_cut(const struct sending *s)
+{
+	const struct receipt *r = &s->receipt;
+
+	return wants_turn(s) && s->has_receipt && r->status == DELIVERY_DELIVERED &&
+	       r->turn_ended && !r->answer && r->reason[0];
+}
+
+static int turn_cut(const struct sending *s, struct err *e)
+{
+	bool stopped = mark_is_set(s->w.layout, &s->id, MARK_STOPPED);
+
+	err_set(e, stopped ? ERR_STOPPED : ERR_FAILED, 0, "delivered, but %s", s->receipt.reason);
+	return stopped ? err_hint(e, "iapeer start %s", s->id.name) : -1;
+}
+
 static int of_receipt(const struct sending *s, struct err *e)
 {
 	const struct receipt *r = &s->receipt;
@@ -321,8 +337,8 @@ static int of_receipt(const struct sending *s, struct err *e)
 	case DELIVERY_DELIVERED:
 		if (s->item.wait == WAIT_RECORDED && r->rung != RUNG_RECORDED)
 			return err_set(e, ERR_TIMEOUT, 0, "delivered, but not recorded: %s", why);
-		if (wants_turn(s) && r->turn_ended && !r->answer && r->reason[0])
-			return err_set(e, ERR_FAILED, 0, "delivered, but %s", r->reason);
+		if (sending_turn_cut(s))
+			return turn_cut(s, e);
 		if (!wants_turn(s) || r->turn_ended || (s->duplicate && r->answer))
 			return 0;
 		err_set(e, ERR_TIMEOUT, 0, "delivered, but the turn has not ended in time");

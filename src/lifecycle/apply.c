@@ -174,6 +174,7 @@ static int one_round(struct step *s, enum trigger trigger, bool *out_final, stru
 	*out_final = true;
 	if (observe(&look, &s->seen, e) < 0)
 		return -1;
+	step_cut(s, false);
 	observe_duty(&look, s->failed ? WAKE_ON_DEMAND : s->profile.wake_policy, &s->seen);
 	look_further(s);
 	d = decide(trigger, &s->seen.snap);
@@ -313,7 +314,10 @@ int apply_peer(const struct apply_in *in, struct apply_outcome *out, struct err 
 	if (prepare(s, e) < 0 || fs_mkdirs(in->layout->root_fd, LAYOUT_LOCKS, e) < 0)
 		return -1;
 	for (;;) {
-		if (settle_locked(s, deadline_ms, e) < 0)
+		int rc = settle_locked(s, deadline_ms, e);
+
+		step_cut(s, true);
+		if (rc < 0)
 			return -1;
 		if (!s->turn_id[0] && !s->proof_id[0])
 			return 0;

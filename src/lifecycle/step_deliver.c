@@ -133,20 +133,67 @@ static int end_of_turn(struct step *s, struct pane *pane, int64_t deadline_ms, s
 	return deliver_turn_ended(s->in->layout, &s->in->id, s->turn_id, &t, e);
 }
 
+/* Why a session has ended: as it was asked to, or as it died. */
+static void how_it_ended(const struct step *s, char *out, size_t size)
+{
+	const struct death_ring *d = &s->seen.deaths;
+	const struct death_entry *last = d->n ? &d->v[d->n - 1] : NULL;
+
+	if (mark_is_set(s->in->layout, &s->in->id, MARK_STOPPED))
+		snprintf(out, size, "it was stopped during the turn");
+	else if (last && last->woke_at_ms == s->cut_woke_ms && last->cause[0])
+		snprintf(out, size, "its session ended during the turn: %s", last->cause);
+	else
+		snprintf(out, size, "its session ended during the turn");
+}
+
+static bool in_order(const struct step *s)
+{
+	const struct observation *o = &s->seen;
+
+	return o->snap.canary != MARK_DEAD && o->snap.ending == ENDING_NONE &&
+	       !(o->has_session && o->session.woke_at_ms == s->cut_woke_ms);
+}
+
+void step_cut(struct step *s, bool any)
+{
+	char reason[160];
+	struct turn_end t = {.reason = reason};
+	struct err e;
+
+	if (!s->cut_id[0] || !(any || in_order(s)))
+		return;
+	how_it_ended(s, reason, sizeof reason);
+	if (deliver_turn_ended(s->in->layout, &s->in->id, s->cut_id, &t, &e) < 0)
+		log_warn("apply", "identity=%s turn of %s: %s", s->identity, s->cut_id, e.msg);
+	if (s->in->events.receipt)
+		s->in->events.receipt(s->cut_id, s->in->events.arg);
+	s->cut_id[0] = '\0';
+}
+
 int step_turn(struct step *s, struct err *e)
 {
 	AUTO(pane_done) struct pane pane = PANE_INIT;
 	AUTO(reported_done) struct reported w;
 	int64_t left = s->turn_until_ms - clock_utc_ms();
+	bool cut = false;
 
 	reported_begin(&w, s->turn_id, s->turn_reports_at, &s->seen.session);
 	if (left < 0 || left > INT64_C(24) * 3600 * 1000)
 		left = 0; /* the clock jumped, or nobody waits any more */
-	if (pane_open(&pane, s->in->layout, s->in->settings, &s->manifest, &s->seen.session, e) < 0)
+	if (pane_open(&pane, s->in->layout, s->in->settings, &s->manifest, &s->seen.session, e) <
+		0 &&
+	    !pane_ended(&pane))
 		return -1;
-	if (end_of_turn(s, &pane, clock_mono_ms() + left, &w, e) < 0)
-		log_info("apply", "identity=%s turn of %s: %s", s->identity, s->turn_id, e->msg);
-	if (s->in->events.receipt)
+	if (pane_ended(&pane) || end_of_turn(s, &pane, clock_mono_ms() + left, &w, e) < 0) {
+		log_info("apply", "identity=%s turn of %s: %s", s->identity, s->turn_id,
+			 pane_ended(&pane) ? "its session ended" : e->msg);
+		cut = pane_ended(&pane);
+	}
+	if (cut) {
+		str_cut(s->cut_id, sizeof s->cut_id, s->turn_id);
+		s->cut_woke_ms = s->seen.session.woke_at_ms;
+	} else if (s->in->events.receipt)
 		s->in->events.receipt(s->turn_id, s->in->events.arg);
 	s->turn_id[0] = '\0';
 	return 0;

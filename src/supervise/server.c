@@ -40,6 +40,7 @@ static void hang_up(struct conn *c)
 		}
 	uv_close((uv_handle_t *)&c->pipe, release);
 	uv_close((uv_handle_t *)&c->timer, release);
+	uv_close((uv_handle_t *)&c->receipts, release);
 	keeper_consider_leaving(k);
 }
 
@@ -66,6 +67,7 @@ static void answer(struct conn *c, const struct json *j)
 
 	c->waits = CONN_IDLE;
 	uv_timer_stop(&c->timer);
+	uv_fs_event_stop(&c->receipts);
 	r->b = (struct buf)BUF_INIT(CAP_LINE);
 	json_print(j, false, &r->b);
 	if (!str_ends(buf_cstr(&r->b), "\n"))
@@ -123,6 +125,42 @@ void keeper_receipt(struct keeper *k, const char *identity, const char *message_
 	}
 }
 
+static void on_receipt(uv_fs_event_t *h, const char *name, int events, int status)
+{
+	struct conn *c = h->data;
+	struct work *w = workq_find(&c->k->work, c->identity);
+
+	(void)events;
+	/* Our own says so itself, when it is through with it. */
+	if (status < 0 || !name || !str_ends(name, ".json") || (w && w->running))
+		return;
+	if (c->waits == CONN_DELIVER && reached(c))
+		answer_deliver(c, true, "");
+}
+
+/* Our worker has nothing to do with it: then one that outlived an earlier keeper has, and what it
+ * writes is all that we hear of it. True: it has written it by now. */
+static bool left_to_others(struct conn *c)
+{
+	char path[LAYOUT_PATH], dir[LAYOUT_PATH];
+	struct peer_id id;
+	struct err e;
+	int rc;
+
+	if (uv_is_active((uv_handle_t *)&c->receipts))
+		return false;
+	if (peer_parse(c->identity, &id, &e) < 0)
+		return false;
+	layout_state(&id, "receipts", path);
+	if (fs_mkdirs(c->k->layout->root_fd, path, &e) < 0 ||
+	    layout_abs(c->k->layout, path, dir, &e) < 0)
+		return false;
+	rc = uv_fs_event_start(&c->receipts, on_receipt, dir, 0);
+	if (rc < 0)
+		log_warn("server", "watch %s: %s", dir, uv_strerror(rc));
+	return reached(c);
+}
+
 static void answer_apply(struct conn *c, const struct json *reply)
 {
 	auto_json struct json *j = reply ? json_copy(reply) : NULL;
@@ -142,7 +180,7 @@ void keeper_outcome(struct keeper *k, const char *identity, enum trigger t,
 		next = c->next;
 		if (strcmp(c->identity, identity) != 0)
 			continue;
-		if (c->waits == CONN_DELIVER && reached(c))
+		if (c->waits == CONN_DELIVER && (reached(c) || (!final && left_to_others(c))))
 			answer_deliver(c, true, "");
 		else if (reply && ((c->waits == CONN_DELIVER && final) ||
 				   (c->waits == CONN_APPLY && c->trigger == t)))
@@ -316,10 +354,11 @@ static void on_connect(uv_stream_t *server, int status)
 	c = xcalloc(1, sizeof *c);
 	c->k = k;
 	c->in = (struct buf)BUF_INIT(CAP_LINE);
-	c->open_handles = 2;
+	c->open_handles = 3;
 	uv_pipe_init(&k->loop, &c->pipe, 0);
 	uv_timer_init(&k->loop, &c->timer);
-	c->pipe.data = c->timer.data = c;
+	uv_fs_event_init(&k->loop, &c->receipts);
+	c->pipe.data = c->timer.data = c->receipts.data = c;
 	c->next = k->conns;
 	k->conns = c;
 	if (uv_accept(server, (uv_stream_t *)&c->pipe) < 0 ||

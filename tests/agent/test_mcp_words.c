@@ -1,5 +1,7 @@
 #include "iapeer/agent/mcp_words.h"
 
+#include <stdio.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -149,6 +151,26 @@ static void an_unknown_name_gets_the_names_there_are(void **state)
 	s->w.registry = NULL;
 }
 
+static void a_turn_that_was_cut_short_has_no_answer(void **state)
+{
+	struct sending *s = *state;
+	struct err e = {.code = ERR_FAILED, .msg = "delivered, but its session ended"};
+
+	receipt(s, DELIVERY_DELIVERED);
+	s->item.wait = WAIT_TURN;
+	s->receipt.turn_ended = true;
+	snprintf(s->receipt.reason, sizeof s->receipt.reason,
+		 "its session ended during the turn: sigkill");
+	words(s, &e, true,
+	      "Delivered to bob, but no answer will come: its session ended during the turn: "
+	      "sigkill. It may have begun with it: send it again only if twice does no harm.");
+	e = (struct err){.code = ERR_STOPPED, .hint = "iapeer start bob"};
+	snprintf(s->receipt.reason, sizeof s->receipt.reason, "it was stopped during the turn");
+	words(s, &e, true,
+	      "Delivered to bob, but no answer will come: it was stopped during the turn. Ask the "
+	      "person you work for to run `iapeer start bob`.");
+}
+
 static void what_nobody_knows_is_a_failure_and_says_so(void **state)
 {
 	struct sending *s = *state;
@@ -180,6 +202,7 @@ int main(void)
 	    TEST(what_waits_is_not_to_be_sent_again),
 	    TEST(a_refusal_says_whom_to_ask_for_what),
 	    TEST(an_unknown_name_gets_the_names_there_are),
+	    TEST(a_turn_that_was_cut_short_has_no_answer),
 	    TEST(what_nobody_knows_is_a_failure_and_says_so),
 	    TEST(a_failure_may_be_tried_again),
 	};

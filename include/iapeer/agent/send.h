@@ -59,6 +59,9 @@ int sending_begin(struct sending *s, struct await *a, struct err *e) NODISCARD;
 /* `rc` and *e: how the waiting ended. What the receipt or the queue says counts for more. 0: what
  * was asked for has happened. May wait 2 s for the peer's lock. */
 int sending_finish(struct sending *s, int rc, struct err *e) NODISCARD;
+/* It was delivered, and its turn, which was waited for, will not end any more: the receipt's reason
+ * says why. */
+bool sending_turn_cut(const struct sending *s);
 /* The runtime takes bare text: it is not told of the attachments. */
 bool sending_drops_attachments(const struct sending *s);
 /* The one object of SPEC 13, with the answer where it was waited for. Owned. */

@@ -22,7 +22,10 @@ struct step {
 	/* a turn to be waited for, without the lock */
 	char turn_id[MESSAGE_ID_MAX + 1];
 	int64_t turn_offset, turn_reports_at, turn_until_ms;
-	/* the same: that a message was taken */
+	/* and one whose session ended meanwhile: why is known when that end is put in order */
+	char cut_id[MESSAGE_ID_MAX + 1];
+	int64_t cut_woke_ms; /* which session */
+	/* the same as a turn: that a message was taken */
 	char proof_id[MESSAGE_ID_MAX + 1];
 	int64_t proof_reports_at;
 };
@@ -51,6 +54,9 @@ int step_settle(struct step *s, struct err *e) NODISCARD;
 int step_deliver(struct step *s, struct err *e) NODISCARD;
 /* Wait for the turn that step_deliver left; called without the lock. */
 int step_turn(struct step *s, struct err *e) NODISCARD;
+/* What step_turn() left: once that session is put in order its end is told to whoever waits. In
+ * `any` case: at once. */
+void step_cut(struct step *s, bool any);
 /* The same for the proof that step_deliver or step_settle left. */
 int step_proof(struct step *s, struct err *e) NODISCARD;
 /* Is the program there? Fills seen.snap.program_found and remembers why not. */

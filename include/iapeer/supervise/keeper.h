@@ -91,6 +91,7 @@ struct conn {
 	struct keeper *k;
 	uv_pipe_t pipe;
 	uv_timer_t timer;
+	uv_fs_event_t receipts; /* where a worker that is not ours may write what is waited for */
 	int open_handles;
 	struct buf in;
 	enum { CONN_IDLE, CONN_DELIVER, CONN_APPLY } waits;
