@@ -10,6 +10,7 @@
 #include "iapeer/base/fs.h"
 #include "iapeer/base/journal.h"
 #include "iapeer/base/mem.h"
+#include "iapeer/base/plat.h"
 #include "iapeer/base/str.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/launch/tmux.h"
@@ -308,4 +309,31 @@ void doctor_deaths(struct doctor *d)
 			   t.servers, t.programs, buf_cstr(&b));
 	}
 	strv_done(&t.who);
+}
+
+static void no_line(const char *line, size_t len, void *arg)
+{
+	(void)line;
+	(void)len;
+	(void)arg;
+}
+
+/* Who may not read the kernel's log sees a SIGKILL and nothing else. */
+void doctor_memory(struct doctor *d)
+{
+	bool our_pids = false;
+	struct err e;
+
+	if (plat_kernel_log(no_line, NULL, &our_pids, &e) < 0)
+		doctor_say(d, FOUND_OK, "memory kills", NULL,
+			   "they are recorded as sigkill, for the kernel's log is closed to us "
+			   "(%s; where it is Linux, sysctl kernel.dmesg_restrict=0 opens it)",
+			   e.msg);
+	else if (!our_pids)
+		doctor_say(d, FOUND_OK, "memory kills", NULL,
+			   "they are recorded as sigkill, for the kernel's log names the pids of "
+			   "another namespace than ours");
+	else
+		doctor_say(d, FOUND_OK, "memory kills", NULL,
+			   "they are recorded as oom-kill: the kernel's log can be read");
 }

@@ -129,9 +129,10 @@ int verb_doctor(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	struct doctor d = {.c = c, .fix = opt_given(p, "fix")};
 	static void (*const checks[])(struct doctor *) = {
-	    find_reference,     doctor_keeper,   doctor_fate,      doctor_tmux,   doctor_runtimes,
-	    doctor_environment, doctor_disk,     doctor_binary,    doctor_modes,  doctor_sockets,
-	    doctor_drift,       doctor_services, doctor_leftovers, doctor_litter, doctor_deaths,
+	    find_reference,   doctor_keeper,      doctor_fate,   doctor_tmux,
+	    doctor_runtimes,  doctor_environment, doctor_disk,   doctor_binary,
+	    doctor_modes,     doctor_sockets,     doctor_drift,  doctor_services,
+	    doctor_leftovers, doctor_litter,      doctor_deaths, doctor_memory,
 	};
 
 	if (opt_given(p, "drill"))

@@ -326,6 +326,15 @@ static void a_job_of_others_is_named(void **state)
 	finds(b, false, "services", "bob is kept by ", "warn");
 }
 
+/* Which of the two depends on who we are. */
+static void whether_a_death_by_memory_can_be_told_is_said(void **state)
+{
+	struct bin *b = *state;
+
+	run(b, "doctor");
+	must_have(out(b), "memory kills: they are recorded as ");
+}
+
 static void deaths_of_the_last_day_are_counted(void **state)
 {
 	struct bin *b = *state;
@@ -463,6 +472,7 @@ int main(void)
 	    BOB(a_lost_registry_comes_back_from_the_profiles),
 	    BOB(the_daemon_of_the_reference_is_found_and_refused),
 	    BOB(a_job_of_others_is_named),
+	    BOB(whether_a_death_by_memory_can_be_told_is_said),
 	    BOB(deaths_of_the_last_day_are_counted),
 	    BOB(a_unit_that_would_end_the_peers_is_bad),
 	    cmocka_unit_test(the_place_in_the_tree_says_what_ends_it),

@@ -45,6 +45,7 @@ void doctor_fate(struct doctor *d);
 void doctor_services(struct doctor *d);
 void doctor_leftovers(struct doctor *d);
 void doctor_deaths(struct doctor *d);
+void doctor_memory(struct doctor *d); /* would a death by memory be told from a kill -9? */
 /* doctor_drill.c: a verb of its own, behind --drill. ERR_FAILED when a record is wrong. */
 int doctor_drill(struct ctx *c, struct err *e) NODISCARD;
 /* doctor_drift.c */
