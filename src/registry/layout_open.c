@@ -245,6 +245,14 @@ void layout_done(struct layout *l)
 	l->root_fd = -1;
 }
 
+bool layout_in_place(const struct layout *l)
+{
+	struct stat held, named;
+
+	return fstat(l->root_fd, &held) == 0 && stat(l->root, &named) == 0 &&
+	       held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
 int layout_open(struct layout *l, bool make, struct err *e)
 {
 	AUTO(layout_done) struct layout found = LAYOUT_INIT;

@@ -47,16 +47,29 @@ static void on_state(uv_fs_event_t *h, const char *name, int events, int status)
 		keeper_look(k, identity, clock_mono_ms() + 50);
 }
 
+bool keeper_in_place(struct keeper *k)
+{
+	if (layout_in_place(k->layout))
+		return true;
+	if (!k->leaving)
+		log_warn("supervise", "%s was removed or moved: leaving", k->layout->root);
+	keeper_leave(k);
+	return false;
+}
+
 /* The registry was replaced: who came is looked at with everybody, who went is noted. Soon, for a
- * restore may be several steps. */
+ * restore may be several steps; so is the removal of the root itself, whose end nothing tells us
+ * while we hold it open. */
 static void on_root(uv_fs_event_t *h, const char *name, int events, int status)
 {
 	struct keeper *k = h->data;
 
-	(void)events;
-	if (status < 0 || !name || strcmp(name, LAYOUT_REGISTRY) != 0)
+	if (!keeper_in_place(k))
 		return;
-	keeper_absent(k);
+	if (status >= 0 && name && strcmp(name, LAYOUT_REGISTRY) == 0)
+		keeper_absent(k);
+	else if (!(events & UV_RENAME))
+		return;
 	uv_timer_start(&k->rescan_timer, k->rescan_timer.timer_cb, 50, 0);
 }
 

@@ -174,6 +174,8 @@ void keeper_scan(struct keeper *k)
 
 static void on_rescan(uv_timer_t *t)
 {
+	if (!keeper_in_place(t->data))
+		return;
 	keeper_scan(t->data);
 	keeper_consider_leaving(t->data);
 }

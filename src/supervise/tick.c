@@ -303,6 +303,8 @@ static void on_tick(uv_timer_t *t)
 {
 	struct keeper *k = t->data;
 
+	if (!keeper_in_place(k))
+		return;
 	keeper_tick(k, NULL);
 	keeper_record_flight(k);
 	if (clock_mono_ms() - k->tidied_mono_ms > TIDY_MS) {

@@ -47,18 +47,6 @@ static inline int bin_setup(void **state)
 	return 0;
 }
 
-static inline int bin_teardown(void **state)
-{
-	struct bin *b = *state;
-	struct err e;
-
-	proc_result_done(&b->r);
-	if (fs_remove_tree(AT_FDCWD, b->dir, &e) < 0)
-		fprintf(stderr, "%s\n", e.msg);
-	free(b);
-	return 0;
-}
-
 static inline void bin_env(const struct bin *b, struct strv *env)
 {
 	strv_fmt(env, "IAPEER_ROOT=%s", b->root);
@@ -100,6 +88,19 @@ static inline int bin_run_env(struct bin *b, const char *more, const char *const
 
 #define run(b, ...)          bin_run_env(b, NULL, (const char *const[]){__VA_ARGS__, NULL})
 #define run_env(b, env, ...) bin_run_env(b, env, (const char *const[]){__VA_ARGS__, NULL})
+
+static inline int bin_teardown(void **state)
+{
+	struct bin *b = *state;
+	struct err e;
+
+	run(b, "supervise", "--stop");
+	proc_result_done(&b->r);
+	if (fs_remove_tree(AT_FDCWD, b->dir, &e) < 0)
+		fprintf(stderr, "%s\n", e.msg);
+	free(b);
+	return 0;
+}
 
 static inline const char *out(const struct bin *b)
 {

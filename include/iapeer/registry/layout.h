@@ -33,6 +33,8 @@ struct layout {
  * Owned: layout_done(). */
 int layout_open(struct layout *l, bool make, struct err *e) NODISCARD;
 void layout_done(struct layout *l);
+/* The root that we hold is still what its path names: not removed, moved away or replaced. */
+bool layout_in_place(const struct layout *l);
 
 #define LAYOUT_HOME_ROOT "/.iapeer" /* behind a home folder */
 

@@ -166,6 +166,8 @@ struct keeper {
 };
 
 /* supervise.c */
+/* Is the root still where it was? If not, we leave: another keeper may have begun on a new one. */
+bool keeper_in_place(struct keeper *k);
 void keeper_leave(struct keeper *k);            /* stop taking work, finish, end the loop */
 void keeper_consider_leaving(struct keeper *k); /* on demand, and nothing to do: in a moment */
 void keeper_scan(struct keeper *k); /* everything from disk: removals, canaries, peers */
