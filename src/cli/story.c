@@ -284,6 +284,8 @@ static void tell_program(struct telling *s)
 		buf_str(&text, "Its program ended by itself (status 0).");
 	else
 		buf_fmt(&text, "Its program ended by itself with status %s.", status);
+	story_before(here(s)->before_available, here(s)->before_grew, here(s)->before_grew_bytes,
+		     &text);
 	tell_end(s, &text, NULL);
 }
 

@@ -10,6 +10,7 @@
 #include "iapeer/base/banned.h"
 
 #define SHORT_PERCENT 10 /* less than this left: memory was short */
+#define GREW_MUCH_MIB 64 /* in a minute; less is not worth a word */
 
 void story_sender(const char *identity, char *out, size_t size)
 {
@@ -220,4 +221,17 @@ void story_memory(int64_t available, int64_t total, struct buf *out)
 	buf_fmt(out, " Memory was %s: %.1f of %.1f GiB were free.",
 		available / (total / 100 + 1) < SHORT_PERCENT ? "short" : "not short",
 		(double)available / gib, (double)total / gib);
+}
+
+void story_before(int64_t available, const char *grew, int64_t grew_bytes, struct buf *out)
+{
+	const int64_t mib = INT64_C(1) << 20;
+
+	if (available < 0)
+		return;
+	buf_fmt(out, " Shortly before, %.1f GiB of memory were free",
+		(double)available / (1024.0 * (double)mib));
+	if (grew[0] && grew_bytes >= GREW_MUCH_MIB * mib)
+		buf_fmt(out, ", and %s had grown by %lld MiB", grew, (long long)(grew_bytes / mib));
+	buf_chr(out, '.');
 }

@@ -9,9 +9,12 @@
 #include "iapeer/base/journal.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
+#include "iapeer/canary/flight.h"
 #include "iapeer/cli/bursts.h"
 
 #include "iapeer/base/banned.h"
+
+#define SHORTLY_MS 120000 /* two ticks of the recorder */
 
 static const struct {
 	const char *path, *word;
@@ -100,7 +103,8 @@ static bool each(const char *line, size_t len, void *arg)
 					       .line = xstrndup(line, len),
 					       .len = len,
 					       .available = -1,
-					       .total = -1};
+					       .total = -1,
+					       .before_available = -1};
 	return true;
 }
 
@@ -196,6 +200,30 @@ static void memory_of(const struct layout *l, struct timeline_entry *t)
 	take_kills(buf_cstr(&text), t);
 }
 
+/* A program's end has no evidence of its own; its peer's flight recorder may have been awake. */
+static void flight_of(const struct layout *l, struct timeline_entry *t)
+{
+	struct flight_sample s[FLIGHT_SAMPLES];
+	char identity[128], signal[32];
+	struct peer_id id;
+	struct err e;
+	size_t n;
+
+	if (!logfmt_get(t->line, t->len, "signal", signal, sizeof signal) ||
+	    strcmp(signal, "SIGKILL") != 0 ||
+	    !logfmt_get(t->line, t->len, "identity", identity, sizeof identity) ||
+	    peer_parse(identity, &id, &e) < 0)
+		return;
+	n = flight_load(l, &id, s);
+	while (n > 0 && s[n - 1].at_ms > t->at_ms)
+		n--;
+	if (n == 0 || t->at_ms - s[n - 1].at_ms > SHORTLY_MS)
+		return;
+	t->before_available = s[n - 1].available_bytes;
+	t->before_grew_bytes = s[n - 1].most_bytes;
+	str_cut(t->before_grew, sizeof t->before_grew, s[n - 1].most);
+}
+
 int timeline_details(const struct layout *l, struct timeline *t, struct err *e)
 {
 	AUTO(bursts_done) struct bursts bursts = {.n = 0};
@@ -207,8 +235,11 @@ int timeline_details(const struct layout *l, struct timeline *t, struct err *e)
 		const struct burst *b;
 		char ev[32];
 
-		if (!logfmt_get(entry->line, entry->len, "ev", ev, sizeof ev) ||
-		    strcmp(ev, "server-exit") != 0)
+		if (!logfmt_get(entry->line, entry->len, "ev", ev, sizeof ev))
+			continue;
+		if (strcmp(ev, "session-exit") == 0)
+			flight_of(l, entry);
+		if (strcmp(ev, "server-exit") != 0)
 			continue;
 		b = burst_of(&bursts, entry->at_ms);
 		entry->burst = b ? b->n : 1;

@@ -1,7 +1,9 @@
 /* why and logs: a scripted day, told as a person would tell it. */
 #include "runbin.h"
 
+#include "iapeer/base/clock.h"
 #include "iapeer/base/str.h"
+#include "iapeer/canary/flight.h"
 
 #include "iapeer/base/banned.h"
 
@@ -61,6 +63,31 @@ static void a_day_is_told_as_a_person_would(void **state)
 		fail_msg("%s", e.msg);
 	read_all(golden("bob.txt"), &want);
 	assert_string_equal(out(b), buf_cstr(&want));
+}
+
+/* Nothing is written when a program ends but its line; the flight recorder was there before. */
+static void what_the_recorder_saw_before_a_kill_is_told(void **state)
+{
+	struct flight_sample s = {.number = 1,
+				  .server = 4100,
+				  .available_bytes = INT64_C(256) << 20,
+				  .most = "node",
+				  .most_bytes = INT64_C(512) << 20};
+	char line[FLIGHT_LINE + 1];
+	struct bin *b = *state;
+
+	assert_true(clock_parse_iso("2026-03-02T09:12:30.000+01:00", &s.at_ms));
+	flight_line(&s, line);
+	put_file(b, "root/state/lifecycle/claude-bob.flight", line);
+	put_file(b, LOGS "exits.log",
+		 "ts=2026-03-02T09:13:00.000+01:00 ev=session-exit identity=claude-bob pid=9 "
+		 "signal=SIGKILL\n"
+		 "ts=2026-03-02T09:39:00.000+01:00 ev=session-exit identity=claude-bob pid=8 "
+		 "signal=SIGKILL\n");
+	assert_int_equal(run_env(b, "COLUMNS=300", "why", "bob", "--json"), 0);
+	must_have(out(b), "killed by SIGKILL. Shortly before, 0.2 GiB of memory were free, and "
+			  "node had grown by 512 MiB.");
+	must_have(out(b), "killed by SIGKILL.\"");
 }
 
 static void the_same_for_programs(void **state)
@@ -180,11 +207,9 @@ static void an_export_is_one_file_without_secrets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(a_day_is_told_as_a_person_would),
-	    T(the_same_for_programs),
-	    T(it_is_bounded),
-	    T(logs_are_merged_by_time),
-	    T(an_export_is_one_file_without_secrets),
+	    T(a_day_is_told_as_a_person_would), T(what_the_recorder_saw_before_a_kill_is_told),
+	    T(the_same_for_programs),           T(it_is_bounded),
+	    T(logs_are_merged_by_time),         T(an_export_is_one_file_without_secrets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,3 +19,6 @@ void story_server_end(const char *cause, const char *command, const char *asker,
 void story_memory(int64_t available, int64_t total, struct buf *out);
 /* So many of its control group were killed for memory while it lived; 0: nothing is added. */
 void story_kills(int64_t kills, struct buf *out);
+/* " Shortly before, 0.2 GiB of memory were free, and node had grown by 512 MiB."; nothing where it
+ * is not known (-1). */
+void story_before(int64_t available, const char *grew, int64_t grew_bytes, struct buf *out);

@@ -17,7 +17,10 @@ struct timeline_entry {
 	/* of a server's death, filled by timeline_details(): */
 	size_t burst;             /* how many servers died at once, itself too; 0: not looked */
 	int64_t available, total; /* bytes of memory in the evidence; -1: not there */
-	int64_t memory_kills;     /* killed for memory in its group while it lived, and the kernel's
+	/* of a program that was killed: what the flight recorder saw last before it; -1: nothing */
+	int64_t before_available, before_grew_bytes;
+	char before_grew[24]; /* who of the whole machine had grown most since the minute before */
+	int64_t memory_kills; /* killed for memory in its group while it lived, and the kernel's
 				     log does not say whether it was one of them */
 };
 struct timeline {
