@@ -60,7 +60,7 @@ static int find_peer(struct sending *s, struct err *e)
 	    record_identity(s->record, s->runtime, &s->id, e) < 0)
 		return -1;
 	s->known = true;
-	if (manifest_load(s->w.layout, s->id.runtime, &s->manifest, e) < 0 ||
+	if (manifest_need(s->w.layout, s->id.runtime, &s->manifest, e) < 0 ||
 	    peer_profile(s->record, &s->profile, e) < 0)
 		return -1;
 	if (s->item.wait == WAIT_RECORDED && s->manifest.proof != PROOF_RECORDED) {

@@ -59,6 +59,8 @@ static int finish(struct ctx *c, int rc, struct err *e)
 		return 0;
 	if (rc < 0 && e->code == ERR_NONE)
 		e->code = ERR_FAILED;
+	if (rc < 0 && e->code == ERR_NOT_FOUND && e->sys)
+		e->code = ERR_FAILED; /* what the system does not find is a file, not a peer */
 	if (rc < 0 && c->tried[0])
 		err_wrap(e, "%s", c->tried);
 	if (c->json) {

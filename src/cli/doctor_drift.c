@@ -21,16 +21,16 @@ static bool same_list(const struct strv *a, const struct strv *b)
 	return a->n == b->n;
 }
 
-/* What the two say differently; nothing is appended when they agree. */
+/* What the two say differently; nothing is appended when they agree. The profile is complete. */
 static void differences(const struct peer_record *r, const struct profile *p, struct strv *out)
 {
-	if (p->default_runtime[0] && strcmp(r->default_runtime, p->default_runtime) != 0)
+	if (strcmp(r->default_runtime, p->default_runtime) != 0)
 		strv_add(out, "default runtime");
-	if (p->runtimes.n && !same_list(&r->runtimes, &p->runtimes))
+	if (!same_list(&r->runtimes, &p->runtimes))
 		strv_add(out, "runtimes");
 	if (strcmp(r->description, p->description) != 0)
 		strv_add(out, "description");
-	if (p->intelligence != NATURE_NONE && r->intelligence != p->intelligence)
+	if (r->intelligence != p->intelligence)
 		strv_add(out, "intelligence");
 }
 
@@ -41,13 +41,10 @@ static int project(const struct doctor *d, const struct peer_record *r, const st
 	struct registry_change change = {.record = &wanted, .replace = true};
 	bool created;
 
-	if (p->default_runtime[0])
-		memcpy(wanted.default_runtime, p->default_runtime, sizeof wanted.default_runtime);
-	if (p->runtimes.n)
-		wanted.runtimes = p->runtimes;
+	memcpy(wanted.default_runtime, p->default_runtime, sizeof wanted.default_runtime);
+	wanted.runtimes = p->runtimes;
 	memcpy(wanted.description, p->description, sizeof wanted.description);
-	if (p->intelligence != NATURE_NONE)
-		wanted.intelligence = p->intelligence;
+	wanted.intelligence = p->intelligence;
 	return registry_upsert(&d->c->layout, &change, &created, e);
 }
 
@@ -87,6 +84,7 @@ static bool look_at_profile(struct doctor *d, const struct peer_record *r)
 			   "the profile in its folder %s is %s's", r->cwd, p.name);
 		return false;
 	}
+	profile_complete(&p, r);
 	differences(r, &p, &differ);
 	if (differ.n == 0)
 		return true;

@@ -74,7 +74,7 @@ static int wake(const struct ctx *c, const struct peer_id *id, struct err *e)
 		err_set(e, ERR_STOPPED, 0, "%s is stopped", id->name);
 		return err_hint(e, "iapeer start %s", id->name);
 	}
-	if (manifest_load(&c->layout, id->runtime, &m, e) < 0)
+	if (manifest_need(&c->layout, id->runtime, &m, e) < 0)
 		return -1;
 	if (!m.has_conversations) {
 		err_set(e, ERR_FAILED, 0, "%s is asleep", id->name);

@@ -47,7 +47,7 @@ static int take(struct ctx *c, const struct parsed *p, struct hand *h, struct er
 	struct peer_id id;
 
 	if (peer_meant(c, p->args[0], parsed_arg(p, 1), &r, &id, e) < 0 ||
-	    manifest_load(&c->layout, id.runtime, &h->manifest, e) < 0 ||
+	    manifest_need(&c->layout, id.runtime, &h->manifest, e) < 0 ||
 	    peer_lock(c, &id, p->verb->name, LOCK_WAIT_MS, &h->lock, e) < 0 ||
 	    sight_of(c, NULL, r, &id, &h->sight, e) < 0)
 		return -1;

@@ -78,8 +78,8 @@ static int wake(const struct ctx *c, const struct target *t, struct result *r, s
 	if (keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0 ||
 	    queue_put(&c->layout, &t->id, &m, e) < 0)
 		return -1;
-	if (keeper_deliver(&c->layout, &t->id, m.id, false, wake_deadline(c), reason, sizeof reason,
-			   e) < 0) {
+	if (keeper_deliver(&c->layout, &t->id, m.id, wake_deadline(c), reason, sizeof reason, e) <
+	    0) {
 		/* What is said to have failed must not happen later. */
 		if (!message_withdraw(&c->layout, &t->id, m.id))
 			log_debug("life", "%s is still to be woken", t->id.name);
@@ -123,7 +123,7 @@ static int refuse_service(const struct ctx *c, const struct target *t, struct er
 {
 	AUTO(manifest_done) struct manifest m = {.kind = KIND_SHELL};
 
-	if (manifest_load(&c->layout, t->id.runtime, &m, e) < 0)
+	if (manifest_need(&c->layout, t->id.runtime, &m, e) < 0)
 		return -1;
 	if (m.kind != KIND_SERVICE)
 		return 0;

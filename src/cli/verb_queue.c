@@ -156,8 +156,7 @@ static int deliver_now(struct ctx *c, const struct peer_id *id, const char *mess
 	char reason[256] = "";
 	int64_t deadline = clock_mono_ms() + DELIVER_WAIT_MS;
 
-	if (keeper_deliver(&c->layout, id, message_id, false, deadline, reason, sizeof reason, e) <
-	    0) {
+	if (keeper_deliver(&c->layout, id, message_id, deadline, reason, sizeof reason, e) < 0) {
 		if (e->code == ERR_TIMEOUT)
 			err_set(e, ERR_QUEUED, 0, "%s still waits%s%s", message_id,
 				reason[0] ? ": " : "", reason);

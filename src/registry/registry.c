@@ -242,30 +242,33 @@ int record_identity(const struct peer_record *p, const char *asked, struct peer_
 	return peer_make(p->runtimes.v[0], p->name, out, e);
 }
 
-static void profile_of_record(const struct peer_record *r, struct profile *p)
+void profile_complete(struct profile *p, const struct peer_record *r)
 {
-	bool fits = str_put(p->name, sizeof p->name, r->name) &&
-		    str_put(p->default_runtime, sizeof p->default_runtime, r->default_runtime) &&
-		    str_put(p->description, sizeof p->description, r->description);
-
-	for (size_t i = 0; fits && i < r->runtimes.n; i++)
-		strv_add(&p->runtimes, r->runtimes.v[i]);
-	p->intelligence = r->intelligence;
-	p->telegram = r->telegram;
+	if (!p->default_runtime[0])
+		memcpy(p->default_runtime, r->default_runtime, sizeof p->default_runtime);
+	for (size_t i = 0; !json_get(p->tree, "runtimes") && i < r->runtimes.n; i++)
+		record_unite(&p->runtimes, r->runtimes.v[i]);
+	if (!json_get(p->tree, "description"))
+		memcpy(p->description, r->description, sizeof p->description);
+	if (p->intelligence == NATURE_NONE)
+		p->intelligence = r->intelligence;
 }
 
 int peer_profile(const struct peer_record *r, struct profile *out, struct err *e)
 {
 	struct err why = ERR_INIT;
+	int rc = profile_load(r->cwd, out, &why);
 
-	if (profile_load(r->cwd, out, &why) == 0)
-		return 0;
-	if (why.code != ERR_NOT_FOUND) {
+	if (rc < 0 && why.code != ERR_NOT_FOUND) {
 		*e = why;
 		return -1;
 	}
-	profile_init(out);
-	profile_of_record(r, out);
+	if (rc < 0) {
+		profile_init(out);
+		memcpy(out->name, r->name, sizeof out->name);
+		out->telegram = r->telegram;
+	}
+	profile_complete(out, r);
 	return 0;
 }
 

@@ -201,6 +201,15 @@ int manifest_load(const struct layout *l, const char *runtime, struct manifest *
 	return 0;
 }
 
+int manifest_need(const struct layout *l, const char *runtime, struct manifest *out, struct err *e)
+{
+	if (manifest_load(l, runtime, out, e) == 0)
+		return 0;
+	if (e->code == ERR_NOT_FOUND)
+		e->code = ERR_FAILED;
+	return -1;
+}
+
 /* ---- what follows from it ---- */
 
 unsigned manifest_accepts(const struct manifest *m)

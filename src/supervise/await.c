@@ -37,13 +37,14 @@ int await_left_ms(const struct await *a)
  * a reason to ask the next one. */
 static int ask(struct await *a, struct err *e)
 {
-	for (;;) {
+	for (bool asked = false;; asked = true) {
 		int64_t left = a->deadline_ms - clock_mono_ms();
 
 		keeper_close(&a->link);
 		buf_cut(&a->in, 0);
 		if (left <= 0)
-			return err_set(e, ERR_TIMEOUT, 0, "no keeper answers");
+			return err_set(e, ERR_TIMEOUT, 0, "%s",
+				       asked ? "no keeper answers" : "it was not waited for");
 		json_set_i64(a->request, "timeout_ms", left);
 		if (keeper_connect(a->layout, true, a->deadline_ms + AWAIT_GRACE_MS, &a->link, e) ==
 			0 &&
@@ -67,6 +68,7 @@ int await_begin(struct await *a, const struct layout *l, const struct peer_id *i
 	json_set_str(a->request, "identity", identity);
 	json_set_str(a->request, "id", message_id);
 	json_set_bool(a->request, "turn", turn);
+	json_set_bool(a->request, "once", a->once);
 	return ask(a, e);
 }
 
@@ -138,15 +140,16 @@ int await_finish(struct await *a, char *reason, size_t size, struct err *e)
 	return rc;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): who, what, how far, how long, and why not */
+/* NOLINTNEXTLINE(readability-function-size): who, what, how long, and why not */
 int keeper_deliver(const struct layout *l, const struct peer_id *id, const char *message_id,
-		   bool turn, int64_t deadline_ms, char *out_reason, size_t size, struct err *e)
+		   int64_t deadline_ms, char *out_reason, size_t size, struct err *e)
 {
 	AUTO(await_done) struct await a = AWAIT_INIT;
 
 	a.deadline_ms = deadline_ms;
+	a.once = true;
 	out_reason[0] = '\0';
-	if (await_begin(&a, l, id, message_id, turn, e) < 0) {
+	if (await_begin(&a, l, id, message_id, false, e) < 0) {
 		str_cut(out_reason, size, e->msg);
 		return -1;
 	}

@@ -182,7 +182,8 @@ void keeper_outcome(struct keeper *k, const char *identity, enum trigger t,
 			continue;
 		if (c->waits == CONN_DELIVER && (reached(c) || (!final && left_to_others(c))))
 			answer_deliver(c, true, "");
-		else if (reply && ((c->waits == CONN_DELIVER && final) ||
+		else if (reply && ((c->waits == CONN_DELIVER &&
+				    (final || (c->once && json_get(reply, "error")))) ||
 				   (c->waits == CONN_APPLY && c->trigger == t)))
 			answer_apply(c, reply); /* an error with its code, hint and all */
 	}
@@ -216,9 +217,10 @@ static int take_wait(struct conn *c, const struct json *j, struct err *e)
 
 static int op_deliver(struct conn *c, const struct json *j, struct err *e)
 {
-	c->turn = false;
+	c->turn = c->once = false;
 	if (json_req_str(j, "request", "id", c->message_id, sizeof c->message_id, e) < 0 ||
-	    json_opt_bool(j, "request", "turn", &c->turn, e) < 0 || take_wait(c, j, e) < 0)
+	    json_opt_bool(j, "request", "turn", &c->turn, e) < 0 ||
+	    json_opt_bool(j, "request", "once", &c->once, e) < 0 || take_wait(c, j, e) < 0)
 		return -1;
 	c->waits = CONN_DELIVER;
 	if (reached(c)) {

@@ -57,4 +57,16 @@ check_has "says which, and what is needed" "$(json reason)" "3.2 or later is nee
 must iapeer supervise --stop
 check_exit "with a new one" 0 iapeer send bob true
 check "the one that waited has arrived" wait_for 5 grep -q late "$E2E_DIR/got"
+
+# ---- what cannot start now is said at once, and is not tried behind one's back
+mkdir lost
+must iapeer create amy --runtime shell --workdir "$E2E_DIR/lost"
+rmdir lost
+began=$SECONDS
+check_exit "start --now without its folder" 1 iapeer start amy --now
+check_has "says why" "$err" "lost is not there"
+check "at once" test $((SECONDS - began)) -lt 30
+check_eq "and nothing waits" 0 "$(queue_of shell-amy)"
+mkdir lost
+check_exit "with it" 0 iapeer start amy --now
 e2e_end

@@ -44,8 +44,10 @@ bool record_has_runtime(const struct peer_record *p, const char *runtime);
  * "undeclared runtime"; the identity in *out. */
 int record_identity(const struct peer_record *p, const char *asked, struct peer_id *out,
 		    struct err *e) NODISCARD;
-/* The profile in the record's folder; none there: an empty one with the record's values. Owned:
- * profile_done(). */
+/* What the profile does not say (older programs' leave out what they like), the record says. */
+void profile_complete(struct profile *p, const struct peer_record *r);
+/* The profile in the record's folder, completed; none there: an empty one with the record's values.
+ * Owned: profile_done(). */
 int peer_profile(const struct peer_record *r, struct profile *out, struct err *e) NODISCARD;
 /* "no such peer" with the nearest name as hint (ERR_NOT_FOUND); an invalid name is ERR_USAGE with
  * the name that it would become. */

@@ -88,6 +88,9 @@ struct manifest {
  * runtime, with the list; ERR_CORRUPT; ERR_USAGE: no valid name of a runtime. */
 int manifest_load(const struct layout *l, const char *runtime, struct manifest *out,
 		  struct err *e) NODISCARD;
+/* The same for a runtime that a peer has: ERR_FAILED when there is none, for the peer is there. */
+int manifest_need(const struct layout *l, const char *runtime, struct manifest *out,
+		  struct err *e) NODISCARD;
 void manifest_done(struct manifest *m); /* a zeroed one too; zeroes it */
 /* Names of all runtimes: built-in and the user's, sorted. */
 int manifest_list(const struct layout *l, struct strv *out, struct err *e) NODISCARD;

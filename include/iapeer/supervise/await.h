@@ -13,6 +13,7 @@ struct await {
 	struct keeper_link link;
 	struct buf in;
 	int64_t deadline_ms; /* monotonic; set it first */
+	bool once;           /* an attempt that fails ends the waiting; set it first */
 };
 #define AWAIT_INIT                                                                                 \
 	{                                                                                          \
@@ -36,7 +37,7 @@ int await_step(struct await *a, char *reason, size_t size, struct err *e) NODISC
 int await_finish(struct await *a, char *reason, size_t size, struct err *e) NODISCARD;
 void await_done(struct await *a);
 
-/* All of it at once: wait until the receipt is there, the turn has ended, or the deadline. */
+/* All of it at once, for who asks for one attempt: wait until the receipt is there, the attempt has
+ * failed (with its error), or the deadline. */
 int keeper_deliver(const struct layout *l, const struct peer_id *id, const char *message_id,
-		   bool turn, int64_t deadline_ms, char *out_reason, size_t size,
-		   struct err *e) NODISCARD;
+		   int64_t deadline_ms, char *out_reason, size_t size, struct err *e) NODISCARD;

@@ -98,6 +98,7 @@ struct conn {
 	char identity[PEER_IDENTITY_MAX + 1];
 	char message_id[96];
 	bool turn;
+	bool once; /* an attempt that failed is its answer, though it is tried again */
 	enum trigger trigger;
 	bool asked; /* for more than who we are */
 	bool closing;
