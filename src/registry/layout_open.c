@@ -29,6 +29,11 @@ static const char *const files[] = {
     LAYOUT_CONFIG,
 };
 
+/* What else a root may hold before we have been there: what its owner puts there. */
+static const char *const owners[] = {
+    "peers", "runtimes", "fragments", "tmux.conf", LAYOUT_REGISTRY_LOCK,
+};
+
 static bool is_blank(const char *s)
 {
 	return !s || s[strspn(s, " \t\r\n")] == '\0';
@@ -183,6 +188,40 @@ static int open_root(const char *root, bool make, int *out_fd, struct err *e)
 	return 0;
 }
 
+static bool may_be_in_a_root(const char *name)
+{
+	for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+		if (strcmp(name, folders[i]) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+		if (strcmp(name, files[i]) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++)
+		if (strcmp(name, owners[i]) == 0)
+			return true;
+	return str_ends(name, ".md") || str_ends(name, ".tmp");
+}
+
+/* A slip in IAPEER_ROOT must not narrow the modes of somebody's home, or of /etc: a folder in which
+ * nothing was ever kept by us, and which holds other things, is no root. */
+static int check_is_root(int fd, const char *root, struct err *e)
+{
+	AUTO(strv_done) struct strv names = STRV_INIT;
+
+	if (fs_exists(fd, LAYOUT_REGISTRY) || fs_exists(fd, LAYOUT_LIFECYCLE))
+		return 0;
+	if (fs_list(fd, ".", &names, e) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
+		if (may_be_in_a_root(names.v[i]))
+			continue;
+		err_set(e, ERR_REFUSED, 0, "%s is no root of ours: it holds other things (%.60s)",
+			root, names.v[i]);
+		return err_hint(e, "IAPEER_ROOT is for a folder that is empty, or not there yet");
+	}
+	return 0;
+}
+
 /* Ours, and no place where others could put a socket of their own. We do not change the mode of a
  * folder that we did not make: it may be /tmp. */
 static int check_sock_dir(const char *path, struct err *e)
@@ -261,6 +300,8 @@ int layout_open(struct layout *l, bool make, struct err *e)
 	if (named_root(named, e) < 0 || resolve(named, real, e) < 0 ||
 	    check_path("the root", real, e) < 0 || check_sandbox(real, e) < 0 ||
 	    open_root(real, make, &found.root_fd, e) < 0)
+		return -1;
+	if (check_is_root(found.root_fd, real, e) < 0)
 		return -1;
 	snprintf(found.root, sizeof found.root, "%s", real);
 	if (make && make_folders(&found, e) < 0)

@@ -184,6 +184,7 @@ static int greet(const struct layout *l, struct keeper_link *k, int64_t deadline
 	auto_json struct json *reply = NULL;
 	auto_json struct json *leave = json_object();
 	auto_json struct json *left = NULL;
+	static bool said; /* once a command is enough */
 	struct settings mine;
 	char text[512];
 	const char *build, *theirs;
@@ -208,11 +209,12 @@ static int greet(const struct layout *l, struct keeper_link *k, int64_t deadline
 	if (settings_load(l, &mine, e) < 0)
 		return -1;
 	settings_text(&mine, text, sizeof text);
-	if (theirs && strcmp(theirs, text) != 0)
+	if (theirs && strcmp(theirs, text) != 0 && !said)
 		log_warn("client",
 			 "the keeper runs with other settings than this command has: it has [%s], "
 			 "here [%s]",
 			 theirs, text);
+	said = true;
 	return 0;
 }
 

@@ -157,6 +157,34 @@ static void wide_modes_are_narrowed_with_a_warning(void **state)
 	    strstr(logged, "peers-profiles.json was open to others (mode 644), narrowed to 600"));
 }
 
+/* A slip in IAPEER_ROOT: nothing is made there, and no mode is changed. */
+static void a_folder_of_other_things_is_no_root(void **state)
+{
+	struct tmproot *t = *state;
+	struct layout l;
+
+	assert_int_equal(setenv("IAPEER_ROOT", tmproot_path(t, "etc"), 1), 0);
+	assert_int_equal(mkdir(tmproot_path(t, "etc"), 0755), 0);
+	assert_int_equal(tmproot_write(t, "etc/environment", "LANG=C\n"), 0);
+	assert_int_equal(tmproot_write(t, "etc/tmux.conf", ""), 0);
+	assert_int_equal(chmod(tmproot_path(t, "etc"), 0755), 0);
+	assert_int_equal(chmod(tmproot_path(t, "etc/environment"), 0644), 0);
+	assert_int_equal(tmproot_write(t, "etc/passwd", ""), 0);
+	not_opened(false, ERR_REFUSED, "other things (passwd)");
+	not_opened(true, ERR_REFUSED, "is no root of ours");
+	assert_int_equal(mode_of(tmproot_path(t, "etc")), 0755);
+	assert_int_equal(mode_of(tmproot_path(t, "etc/environment")), 0644);
+	assert_int_equal(access(tmproot_path(t, "etc/state"), F_OK), -1);
+
+	/* What its owner put there beforehand is fine, and so is anything once it is a root. */
+	assert_int_equal(unlink(tmproot_path(t, "etc/passwd")), 0);
+	opened(true, &l);
+	layout_done(&l);
+	assert_int_equal(tmproot_write(t, "etc/passwd", ""), 0);
+	opened(false, &l);
+	layout_done(&l);
+}
+
 static void a_root_of_another_user_is_refused(void **state)
 {
 	struct tmproot *t = *state;
@@ -471,6 +499,7 @@ int main(void)
 	    WITH_ROOT(a_folder_of_the_root_may_not_be_a_link),
 	    WITH_ROOT(hostile_characters_in_the_path_of_a_root_are_only_characters),
 	    WITH_ROOT(wide_modes_are_narrowed_with_a_warning),
+	    WITH_ROOT(a_folder_of_other_things_is_no_root),
 	    WITH_ROOT(a_root_of_another_user_is_refused),
 	    WITH_ROOT(a_root_that_is_no_folder_is_refused),
 	    WITH_ROOT(a_root_whose_path_is_too_long_is_a_usage_error),
