@@ -89,6 +89,8 @@ static int no_such_verb(struct ctx *c, const char *typed, struct err *e)
 
 	ctx_tried(c, "%.60s", typed);
 	err_set(e, ERR_USAGE, 0, "no such verb");
+	if (typed[0] == '-')
+		return err_hint(e, "options stand behind the verb: iapeer list --json");
 	if (near)
 		return err_hint(e, "did you mean `iapeer %s`?", near);
 	return err_hint(e, "`iapeer help` lists them");

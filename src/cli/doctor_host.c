@@ -31,6 +31,8 @@ void doctor_tmux(struct doctor *d)
 	int rc = d->c->rooted ? launch_tmux_bin(&d->c->layout, &d->c->settings, bin, &e)
 			      : tmux_find(getenv("IAPEER_TMUX_BIN"), getenv("PATH"), bin, &e);
 
+	if (rc < 0 && e.code == ERR_CORRUPT)
+		return; /* the environment file: doctor_environment() says it */
 	if (rc < 0) {
 		doctor_say(d, FOUND_BAD, TOOL,
 			   e.hint[0] ? e.hint : "install tmux 3.2 or later, or set IAPEER_TMUX_BIN",

@@ -96,7 +96,7 @@ int verb_logs(struct ctx *c, const struct parsed *p, struct err *e)
 	int64_t last = since ? SHOWN_MAX : SHOWN_DEFAULT;
 
 	if ((want.name && peer_name_check(want.name, e) < 0) ||
-	    opt_i64(p, "last", 1, SHOWN_MAX, &last, e) < 0 ||
+	    opt_i64(p, "last", 0, SHOWN_MAX, &last, e) < 0 ||
 	    (since && words_since(since, clock_utc_ms(), &want.since_ms, e) < 0))
 		return -1;
 	want.most = (size_t)last;

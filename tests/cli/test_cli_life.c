@@ -148,6 +148,8 @@ static void a_verb_that_there_is_not_is_a_usage_error(void **state)
 			  "verb\",\"hint\":\"did you mean");
 	must_have(err_text_of(b), "iapeer: lst: no such verb\n");
 	assert_int_equal(bin_run_env(b, NULL, (const char *const[]){NULL}), 2);
+	assert_int_equal(run(b, "--json", "list"), 2);
+	must_have(err_text_of(b), "options stand behind the verb");
 }
 
 static void an_error_is_one_line_and_a_hint(void **state)
@@ -219,6 +221,18 @@ static void nobody_reading_any_more_is_no_error(void **state)
 
 	assert_int_equal(run_into(b, "{ sleep 0.2; \"$0\" help; echo $? >&2; } | true"), 0);
 	assert_string_equal(err_text_of(b), "0\n");
+}
+
+static void no_old_line_is_wanted_by_who_asks_for_none(void **state)
+{
+	struct bin *b = *state;
+
+	put_file(b, "root/logs/iapeer/lifecycle.log",
+		 "ts=2026-01-01T00:00:00.000Z ev=wake identity=shell-bob\n");
+	assert_int_equal(run(b, "logs"), 0);
+	must_have(out(b), "ev=wake");
+	assert_int_equal(run(b, "logs", "--last", "0"), 0);
+	assert_string_equal(out(b), "");
 }
 
 static void deaths_are_read_from_the_log(void **state)
@@ -361,6 +375,7 @@ int main(void)
 	    T(version_names_its_build),
 	    T(a_full_disk_does_not_look_like_success),
 	    T(nobody_reading_any_more_is_no_error),
+	    T(no_old_line_is_wanted_by_who_asks_for_none),
 	    T(deaths_are_read_from_the_log),
 	    T(servers_that_died_together_are_one_line),
 	    T(attach_needs_a_terminal_and_run_a_peers_folder),
