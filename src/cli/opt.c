@@ -147,7 +147,7 @@ static int check_counts(const struct parsed *p, struct err *e)
 		err_set(e, ERR_USAGE, 0, "too many arguments: %.60s", p->args[v->max_args]);
 	else
 		return 0;
-	return err_hint(e, "usage: iapeer %s %s", v->name, v->args);
+	return err_hint(e, "usage: iapeer %s%s%s", v->name, v->args[0] ? " " : "", v->args);
 }
 
 int opt_parse(const struct verb *v, int argc, char *const *argv, struct parsed *p, struct err *e)

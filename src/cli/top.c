@@ -77,6 +77,9 @@ void top_take(struct top *t, struct top_row *rows, size_t n)
 	free(t->seen);
 	t->rows = rows;
 	t->n = n;
+	t->peers = 0;
+	for (size_t i = 0; i < n; i++)
+		t->peers += i == 0 || strcmp(rows[i].id.name, rows[i - 1].id.name) != 0;
 	t->seen = xcalloc(n + 1, sizeof *t->seen);
 	if (n)
 		qsort(rows, n, sizeof *rows, by_need_then_name);
@@ -98,9 +101,10 @@ const struct top_binding top_bindings[] = {
     {'x', TOP_STOP, "x", "stop", true},
     {'S', TOP_START, "S", "start", true},
     {'n', TOP_NEW, "n", "new", true},
-    {'d', TOP_DO_REMOVE, "d", "remove", true},
+    {'d', TOP_DO_REMOVE, "d", "remove", false},
     {'w', TOP_WHY, "w", "why", true},
     {'/', TOP_DO_FILTER, "/", "filter", true},
+    {TOP_KEY_ESCAPE, TOP_UNFILTER, "Esc", "show all again", false},
     {'p', TOP_PREVIEW, "p", "preview on or off", false},
     {'k', TOP_UP, "k, Up", "up", false},
     {'j', TOP_DOWN, "j, Down", "down", false},
@@ -269,7 +273,7 @@ void top_summary(const struct top *t, struct buf *out)
 		live += t->rows[i].state == SHOWN_LIVE;
 		need += t->rows[i].needs_person;
 	}
-	buf_fmt(out, "%zu peer%s, %zu live", t->n, t->n == 1 ? "" : "s", live);
+	buf_fmt(out, "%zu peer%s, %zu live", t->peers, t->peers == 1 ? "" : "s", live);
 	if (need)
 		buf_fmt(out, ", %zu need%s you", need, need == 1 ? "s" : "");
 	if (t->filter[0]) {

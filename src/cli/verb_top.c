@@ -172,6 +172,8 @@ static void obey(struct panel *p, enum top_act act)
 		top_move(&p->top, act, top_screen_page(&p->top));
 	else if (act == TOP_PREVIEW)
 		p->top.preview = !p->top.preview;
+	else if (act == TOP_UNFILTER)
+		p->top.filter[0] = '\0';
 	else if (act >= TOP_DO_FILTER && act <= TOP_DO_REMOVE)
 		ask_for(p, (enum top_prompt)(act - TOP_DO_FILTER + TOP_FILTER));
 	else if (act == TOP_HELP)
@@ -215,8 +217,6 @@ static void carry_out(struct panel *p)
 		str_cut(p->top.message, sizeof p->top.message, "not removed");
 }
 
-#define ESCAPE 27
-
 /* False: leave. */
 static bool key(struct panel *p, int c)
 {
@@ -229,7 +229,7 @@ static bool key(struct panel *p, int c)
 	}
 	if (c >= TOP_KEY_UP || top_type(&p->top, (uint32_t)c))
 		return true;
-	if (c == ESCAPE)
+	if (c == TOP_KEY_ESCAPE)
 		p->top.prompt = TOP_NO_PROMPT;
 	else
 		carry_out(p);

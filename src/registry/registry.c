@@ -300,6 +300,10 @@ int registry_need(const struct registry *r, const char *name, const struct peer_
 	struct peer_id id;
 	struct err ignored;
 
+	if (name[0] == '@') {
+		err_set(e, ERR_USAGE, 0, "%.64s is a tag, and one peer is meant here", name);
+		return err_hint(e, "`iapeer list %.64s` lists who has it", name);
+	}
 	if (!peer_name_valid(name)) {
 		if (peer_make("x", name, &id, e) == 0 || peer_normalise(name, usable, &ignored) < 0)
 			return -1;

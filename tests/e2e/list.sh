@@ -26,6 +26,8 @@ check_exit "a name that is not there" 3 iapeer list bobb
 check_has "and whom was meant" "$err" "did you mean bob?"
 check_exit "a tag that nobody has" 3 iapeer list @teem
 check_has "and which was meant" "$err" "did you mean @team?"
+check_exit "a tag where one peer is meant" 2 iapeer send @team hello
+check_has "and that is said" "$err" "@team is a tag"
 check_exit "a state that there is not" 2 iapeer list --state lve
 check_has "and which there are" "$err" "live, asleep, stopped, unknown"
 

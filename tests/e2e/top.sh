@@ -34,6 +34,7 @@ for size in "80 24" "200 60"; do
 	check_soon "$size: all are there" 15 shows "3 peers, 1 live"
 	check "$size: with their state" shows "● bob"
 	check "$size: no escape of others is carried out" shows 'red \x1b[31m'
+	check "$size: all keys of the last line" shows "q quit"
 	keys j
 	check_soon "$size: what the selected one shows" 15 shows hi-42
 	close_top
@@ -71,6 +72,12 @@ check "hides the others" lacks " ann "
 keys /
 keys C-u Enter
 check_soon "and shows them again" 15 shows " ann "
+keys /
+keys -l 'nobody'
+keys Enter
+check_soon "one that fits nobody says how to get out" 15 shows "Esc shows all again"
+keys Escape
+check_soon "and Escape does" 15 shows " ann "
 keys G
 check_soon "G goes to the last" 15 shows "-- carl"
 keys d
@@ -107,8 +114,29 @@ keys Enter
 check_soon "and back" 15 shows "2 peers"
 close_top
 
+# ---- a thousand peers
+(
+	use_root "$E2E_DIR/big"
+	must iapeer create p0000 --runtime shell
+	awk -v r="$IAPEER_ROOT" 'BEGIN {
+		printf "{\"version\":2,\"peers\":["
+		for (i = 0; i < 1000; i++)
+			printf "%s{\"personality\":\"p%04d\",\"default_runtime\":\"shell\",\"runtimes\":[\"shell\"],\"description\":\"\",\"intelligence\":\"absent\",\"cwd\":\"%s/peers/p%04d\"}", i ? "," : "", i, r, i
+		print "]}"
+	}' >"$E2E_DIR/thousand"
+	cat "$E2E_DIR/thousand" >"$IAPEER_ROOT/peers-profiles.json"
+)
+IAPEER_ROOT=$E2E_DIR/big open_top 80 24 LC_ALL=C.UTF-8
+check_soon "a thousand peers" 15 shows "1000 peers, 0 live"
+keys G
+check_soon "the last one" 15 shows "-- p0999"
+for _ in $(seq 50); do keys k; done
+check_soon "fifty keys at once are fifty lines" 15 shows "-- p0949"
+close_top
+
 run iapeer top
-check_eq "no terminal: list" "$(iapeer list)" "$out"
+ageless() { sed -E 's/ [0-9]+[smhd] +/ /g'; }
+check_eq "no terminal: list" "$(iapeer list | ageless)" "$(ageless <<<"$out")"
 run env TERM=nosuchterm script -qec "$IAPEER_BIN top" /dev/null
 check_has "a terminal that is not known is named" "$out" "nosuchterm"
 e2e_end

@@ -27,6 +27,7 @@ enum top_prompt { TOP_NO_PROMPT, TOP_FILTER, TOP_SEND, TOP_ASK, TOP_REMOVE };
 struct top {
 	struct top_row *rows; /* owned; sorted: those who need a person first, then by name */
 	size_t n, room;
+	size_t peers; /* that they belong to */
 	size_t *seen; /* owned: which rows the filter lets through */
 	size_t n_seen;
 	char filter[TOP_TEXT];
@@ -41,7 +42,8 @@ struct top {
 
 void top_init(struct top *t);
 void top_done(struct top *t);
-/* New rows: sort, filter, find the selected one again. Takes them over. */
+/* New rows, those of one peer next to each other: sort, filter, find the selected one again. Takes
+ * them over. */
 void top_take(struct top *t, struct top_row *rows, size_t n);
 const struct top_row *top_selected(const struct top *t); /* NULL: no row is shown */
 void top_refilter(struct top *t);
@@ -56,6 +58,7 @@ enum top_act {
 	TOP_FIRST,
 	TOP_LAST,
 	TOP_PREVIEW,
+	TOP_UNFILTER,
 	TOP_DO_FILTER,
 	TOP_DO_SEND,
 	TOP_DO_ASK,
@@ -69,6 +72,7 @@ enum top_act {
 };
 /* A key of the panel, as its character or one of the TOP_KEY_ numbers below; TOP_NOTHING: none. */
 enum {
+	TOP_KEY_ESCAPE = 27,
 	TOP_KEY_UP = 0x200000,
 	TOP_KEY_DOWN,
 	TOP_KEY_PAGE_UP,
