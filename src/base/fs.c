@@ -71,6 +71,7 @@ int fs_room(int dirfd, struct fs_room *out, struct err *e)
 	/* What is set aside for root is root's. */
 	out->free_bytes = unit * (int64_t)(geteuid() == 0 ? v.f_bfree : v.f_bavail);
 	out->all_bytes = unit * (int64_t)v.f_blocks;
+	out->read_only = v.f_flag & ST_RDONLY;
 	out->free_files = v.f_files ? (int64_t)v.f_ffree : -1;
 	least = out->all_bytes / ROOM_PART < ROOM_LEAST ? out->all_bytes / ROOM_PART : ROOM_LEAST;
 	out->low =

@@ -62,6 +62,11 @@ void doctor_disk(struct doctor *d)
 	if (room.free_files >= 0)
 		snprintf(files, sizeof files, ", and room for %lld files",
 			 (long long)room.free_files);
+	if (room.read_only) {
+		doctor_say(d, FOUND_BAD, "disk", "mount it writable", "%s is on a read-only disk",
+			   d->c->layout.root);
+		return;
+	}
 	doctor_say(d, room.low ? FOUND_BAD : FOUND_OK, "disk",
 		   room.low ? "make room: until then no message is accepted and panes are not "
 			      "logged"

@@ -173,8 +173,12 @@ int queue_room(const struct layout *l, struct err *e)
 {
 	struct fs_room room;
 
-	if (fs_room(l->root_fd, &room, e) < 0 || !room.low)
+	if (fs_room(l->root_fd, &room, e) < 0)
 		return 0; /* who cannot tell may try */
+	if (room.read_only)
+		return err_set(e, ERR_FAILED, EROFS, "not accepted");
+	if (!room.low)
+		return 0;
 	err_set(e, ERR_FAILED, ENOSPC, "not accepted");
 	return err_hint(e, "make room where %s is (iapeer doctor says how much there is)", l->root);
 }

@@ -288,7 +288,7 @@ static int settle_locked(struct step *s, int64_t deadline_ms, struct err *e)
 	layout_lock(&in->id, path);
 	if (lock_take(&lock, in->layout->root_fd, path, trigger_word(in->trigger), deadline_ms, e) <
 	    0)
-		return err_wrap(e, "%s is busy", in->id.name);
+		return e->code == ERR_TIMEOUT ? err_wrap(e, "%s is busy", in->id.name) : -1;
 	if (still_here(s, e) < 0)
 		return -1;
 	if (in->trigger == TRIG_STOP && mark_set(in->layout, &in->id, MARK_STOPPED, e) < 0)

@@ -15,11 +15,12 @@
 #include "iapeer/base/fs.h"
 #include "iapeer/base/lock.h"
 #include "iapeer/base/log.h"
-#include "iapeer/base/proc.h"
+#include "iapeer/base/plat.h"
 #include "iapeer/base/str.h"
 #include "iapeer/registry/binary_link.h"
 #include "iapeer/registry/settings.h"
 #include "iapeer/supervise/reference.h"
+#include "iapeer/supervise/start.h"
 
 #include "iapeer/base/banned.h"
 
@@ -62,30 +63,6 @@ static int connect_once(const struct layout *l, int *out_fd, struct err *e)
 		return err_set(e, ERR_REFUSED, 0,
 			       "the control socket is served by user %ld, not by us", (long)uid);
 	*out_fd = take_fd(&fd);
-	return 0;
-}
-
-/* Start one, and wait until it says that it listens (or ends: another was quicker). */
-static int start_keeper(int64_t deadline_ms, struct err *e)
-{
-	char exe[LAYOUT_PATH], name[] = "iapeer", verb[] = "supervise", demand[] = "--on-demand",
-			       ready[] = "--ready-fd=3";
-	char *argv[] = {name, verb, demand, ready, NULL};
-	int ends[2] = {-1, -1};
-	int64_t left;
-	pid_t pid;
-
-	if (plat_self_exe(exe, sizeof exe, e) < 0 || plat_pipe(ends, e) < 0)
-		return -1;
-	auto_fd int in = ends[0];
-	auto_fd int out = ends[1];
-	if (proc_detach(exe, argv, out, &pid, e) < 0)
-		return err_wrap(e, "start the keeper");
-	close(take_fd(&out));
-	left = deadline_ms - clock_mono_ms();
-	struct pollfd p = {.fd = in, .events = POLLIN};
-	if (poll(&p, 1, left > 0 ? (int)left : 0) <= 0)
-		return err_set(e, ERR_TIMEOUT, 0, "the keeper did not start in time");
 	return 0;
 }
 
@@ -230,7 +207,7 @@ static int try_connect(const struct layout *l, bool start, int64_t deadline_ms,
 			return -1;
 		if (reference_refuse(l, e) < 0) /* our keeper would only say so to nobody */
 			return -1;
-		return start_keeper(deadline_ms, e) < 0 ? -1 : 1;
+		return keeper_start(deadline_ms, e) < 0 ? -1 : 1;
 	}
 	rc = start ? greet(l, &k, deadline_ms, e) : 0;
 	if (rc < 0)

@@ -27,6 +27,7 @@
 #include "iapeer/supervise/client.h"
 #include "iapeer/supervise/keeper.h"
 #include "iapeer/supervise/reference.h"
+#include "iapeer/supervise/start.h"
 
 #include "iapeer/base/banned.h"
 
@@ -315,15 +316,6 @@ static int open_log(const struct layout *l, struct err *e)
 	return 0;
 }
 
-static void tell_ready(int fd)
-{
-	if (fd < 0)
-		return;
-	if (write(fd, "1", 1) < 0)
-		log_warn("supervise", "nobody waits for me: %s", strerror(errno));
-	close(fd);
-}
-
 static int run(struct keeper *k, const struct supervise_opts *o, struct err *e)
 {
 	keeper_raise_files(k);
@@ -335,7 +327,7 @@ static int run(struct keeper *k, const struct supervise_opts *o, struct err *e)
 	k->work.boot_max = k->settings.boot_parallel;
 	log_info("supervise", "keeper pid=%ld build=%s %s", (long)getpid(), build_id,
 		 o->on_demand ? "on demand" : "for good");
-	tell_ready(o->ready_fd);
+	start_tell_ready(o->ready_fd);
 	keeper_scan(k);
 	keeper_tidy(k);
 	keeper_absent(k);
@@ -399,7 +391,7 @@ static int take_over(const struct layout *l, const struct supervise_opts *o, str
 	return err_hint(e, "`iapeer supervise --replace` takes over from it, `--stop` ends it");
 }
 
-int supervise_run(const struct layout *l, const struct supervise_opts *o, struct err *e)
+static int take_and_run(const struct layout *l, const struct supervise_opts *o, struct err *e)
 {
 	AUTO(keeper_free) struct keeper *k = xcalloc(1, sizeof *k);
 	AUTO(lock_done) struct lock lock = LOCK_INIT;
@@ -421,6 +413,15 @@ int supervise_run(const struct layout *l, const struct supervise_opts *o, struct
 	if (chdir("/") < 0)
 		return err_set(e, ERR_FAILED, errno, "go to /");
 	return run(k, o, e);
+}
+
+int supervise_run(const struct layout *l, const struct supervise_opts *o, struct err *e)
+{
+	int rc = take_and_run(l, o, e);
+
+	if (rc < 0)
+		start_tell_failed(o->ready_fd, e);
+	return rc;
 }
 
 int supervise_stop(const struct layout *l, int64_t deadline_ms, bool *out_was, struct err *e)

@@ -11,9 +11,7 @@ fi
 need_proc
 e2e_begin
 disk=$E2E_DIR/disk
-mkdir "$disk"
-mount -t tmpfs -o size=2m,mode=700 tmpfs "$disk" 2>/dev/null || { echo "skipped: may not mount a file system"; exit 77; }
-trap 'rm -rf "${disk:?}"/* 2>/dev/null; umount -l "$disk"; e2e_exit' EXIT
+small_disk "$disk" 2m || { echo "skipped: may not mount a file system"; exit 77; }
 use_root "$disk/r" "$E2E_DIR/s"
 
 fill() { dd if=/dev/zero of="$disk/fill" bs=4k >/dev/null 2>&1; dd if=/dev/zero bs=1 count=4096 >>"$disk/fill" 2>/dev/null; }
@@ -68,7 +66,7 @@ check_exit "and started" 0 iapeer start zed
 # ---- a death
 fill
 kill -KILL "$(session_of shell-bob)"
-keeps_record() { local i; for i in $(seq 15); do [ -s "$STATE/shell-bob.canary" ] || return 1; sleep 0.02; done; }
+keeps_record() { for _ in $(seq 15); do [ -s "$STATE/shell-bob.canary" ] || return 1; sleep 0.02; done; }
 check "keeps its record, while the keeper tries in vain" keeps_record
 check_not "is on no record yet" has_death shell-bob
 empty

@@ -17,6 +17,7 @@ FAKE_TUI=$E2E_BUILD/tests/fake_tui
 E2E_CHECKS=0
 E2E_FAILED=0
 E2E_DIR=
+E2E_MOUNTS=() # file systems of its own
 E2E_OWNED=() # pids of processes that a script started and that the end must end
 
 # ---- the world -----------------------------------------------------------------------------------------------------
@@ -63,6 +64,13 @@ use_root() { # folder [socket folder]
 }
 E2E_ROOTS=()
 
+# A small file system of its own, made there; false: we may not.
+small_disk() { # folder size
+	mkdir -p "$1"
+	mount -t tmpfs -o "size=$2,mode=700" tmpfs "$1" 2>/dev/null || return 1
+	E2E_MOUNTS+=("$1")
+}
+
 pid_alive() { # a zombie is dead
 	local stat
 	kill -0 "$1" 2>/dev/null || return 1
@@ -100,6 +108,9 @@ e2e_exit() {
 	done < <(find "$E2E_DIR" -type s -name '*.sock' 2>/dev/null)
 	for pid in ${E2E_OWNED[@]+"${E2E_OWNED[@]}"}; do
 		kill -KILL "$pid" 2>/dev/null
+	done
+	for root in ${E2E_MOUNTS[@]+"${E2E_MOUNTS[@]}"}; do
+		umount -l "$root"
 	done
 	if [ "${E2E_KEEP:-}" ]; then
 		echo "kept: $E2E_DIR"

@@ -30,6 +30,7 @@ bool fs_exists(int dirfd, const char *path); /* false also when it cannot be tol
 struct fs_room {
 	int64_t free_bytes, all_bytes;
 	int64_t free_files; /* -1: it has no such limit */
+	bool read_only;
 	bool low; /* so little that only what must be written should be: under 16 MiB, or a
 		     twentieth where that is less, or under 64 files */
 };

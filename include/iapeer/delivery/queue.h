@@ -44,7 +44,7 @@ const char *wait_rung_word(enum wait_rung w);
 bool wait_rung_parse(const char *word, enum wait_rung *out);
 
 /* Is there room for messages? ERR_FAILED with ENOSPC: no more than must be kept for what is owed
- * already. */
+ * already; with EROFS. */
 int queue_room(const struct layout *l, struct err *e) NODISCARD;
 /* Accept: number it, write it durably. Sets m->file. */
 int queue_put(const struct layout *l, const struct peer_id *id, struct queue_item *m,

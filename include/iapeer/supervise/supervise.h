@@ -7,7 +7,7 @@ struct supervise_opts {
 	bool on_demand;      /* leave when nothing is live, armed or queued */
 	bool replace;        /* ask the running keeper to hand over */
 	int64_t interval_ms; /* of the tick; 0: a minute */
-	int ready_fd;        /* a byte is written here when it listens; -1: none */
+	int ready_fd;        /* who started it waits there (start.h); -1: nobody */
 };
 /* Run until told to leave. ERR_REFUSED: another keeper runs (its pid is named). */
 int supervise_run(const struct layout *l, const struct supervise_opts *o, struct err *e) NODISCARD;
