@@ -390,16 +390,18 @@ void keeper_settle_deaths(struct keeper *k)
 	keeper_consider_leaving(k);
 }
 
-void keeper_check_server(struct keeper *k, const char *identity)
+bool keeper_check_server(struct keeper *k, const char *identity)
 {
 	struct watched *w = keeper_find(k, identity);
 
 	if (!w || !canary_server_gone(&w->canary))
-		return;
+		return true;
 	if (w->fd >= 0 && !w->dying)
 		uv_poll_stop(&w->poll);
 	w->dying = true;
 	keeper_settle_deaths(k);
+	w = keeper_find(k, identity);
+	return !w || !w->dying || !w->late;
 }
 
 int64_t keeper_activity(struct keeper *k, const char *identity)

@@ -14,7 +14,8 @@
 
 #include "iapeer/base/banned.h"
 
-#define GRACE_MS 900000 /* beyond the boot: a worker may wait for the end of a turn */
+#define UNSETTLED_MS 2000
+#define GRACE_MS     900000 /* beyond the boot: a worker may wait for the end of a turn */
 
 static void release(struct worker *w)
 {
@@ -267,15 +268,22 @@ void keeper_run_work(struct keeper *k)
 	int64_t now = clock_mono_ms(), due;
 	enum trigger trigger;
 	struct work *w;
+	bool settled;
 
 	while (!k->leaving && (w = workq_next(&k->work, now, &trigger)) != NULL) {
 		char identity[PEER_IDENTITY_MAX + 1];
 
 		str_cut(identity, sizeof identity, w->identity);
-		keeper_check_server(k,
-				    identity); /* may ask for more work, which moves the records */
+		/* May ask for more work, which moves the records. */
+		settled = keeper_check_server(k, identity);
 		w = workq_find(&k->work, identity);
-		if (w && !w->running)
+		if (!w || w->running)
+			continue;
+		/* On a full disk: a worker who is quicker when there is room knows no status. One
+		 * with a message goes, and says what is wrong. */
+		if (!settled && trigger == TRIG_LOOK)
+			w->not_before_ms = now + UNSETTLED_MS;
+		else
 			start(k, w, trigger);
 	}
 	due = workq_due_ms(&k->work, now);

@@ -71,6 +71,43 @@ must iapeer create tom --runtime shell
 echo squat >"$(socket_of shell-tom)"
 check_exit "a file in the place of a socket is put away" 0 iapeer send tom true --timeout 20
 
+# shellcheck disable=SC2016
+inside 'ln "$OUT/precious" "$STATE/shell-tom.queue/0000000000.json"'
+check_exit "a hard link in a queue does not stop it" 0 iapeer send tom true --timeout 20
+check_eq "and what it is a link of is as it was" precious "$(cat "$E2E_DIR/precious")"
+rm -f "$STATE"/shell-tom.queue/*
+
+# ---- names that hidden verbs are given
+for id in ../../pwned shell-../../pwned "shell-$(printf 'x%.0s' {1..300})"; do
+	inside "printf '{}' | \"\$IAPEER\" event claude --identity '$id'; \"\$IAPEER\" canary ensure --identity '$id' --socket \$OUT/x --log-dir \$OUT/away; \"\$IAPEER\" _hook '$id' pane-died; true"
+done
+check "a report, a canary, a hook of no identity make nothing" nothing_ran
+check_eq "nor where they were told to" "" "$(ls -A "$E2E_DIR/away")"
+check_exit "a topic of two lines" 2 iapeer send bob x --topic $'a\nb'
+
+# ---- the keeper's socket
+if command -v perl >/dev/null; then
+	before=$(keeper)
+	# shellcheck disable=SC2016
+	attack "a line without end, and one of other bytes" 0 'perl -e '\''use Socket; $SIG{PIPE} = "IGNORE"; for my $t ("x" x (4 << 20), "\0\xff{\n", "{\"op\":\"apply\",\"identity\":\"../../pwned\"}\n", "{\"op\":\"x\"}\n") { socket(S, PF_UNIX, SOCK_STREAM, 0); connect(S, pack_sockaddr_un($ARGV[0])) or die; syswrite S, $t; shutdown(S, 1); my $a = <S>; close S; }'\'' "'"$(keeper_socket)"'"'
+	# shellcheck disable=SC2016
+	inside 'perl -e '\''use Socket; my @s; for (1 .. 300) { socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, pack_sockaddr_un($ARGV[0])) or last; push @s, $s; } open F, ">", "$ARGV[1]/held"; close F; select undef, undef, undef, 6'\'' "'"$(keeper_socket)"'" "$OUT" & for i in $(seq 200); do [ -e "$OUT/held" ] && exit 0; sleep 0.02; done; exit 1'
+	check_exit "300 that say nothing: others are served" 0 iapeer send bob x --timeout 20
+	check_eq "by the same keeper" "$before" "$(keeper)"
+fi
+
+# ---- a program of hers in the place of tmux
+mkdir "$E2E_DIR/evil"
+printf '#!/bin/sh\ntouch %s/pwned-tmux\nexit 1\n' "$E2E_DIR" >"$E2E_DIR/evil/tmux"
+chmod 755 "$E2E_DIR/evil/tmux"
+must iapeer create una --runtime shell
+must iapeer set una accepts=artificial,natural,absent
+kill -KILL "$(keeper)"
+wait_for 5 no_keeper
+# shellcheck disable=SC2016
+attack "her PATH, in a command that starts the keeper and a peer" 0 'PATH=$OUT/evil:$PATH "$IAPEER" send una true --timeout 20'
+check "is nobody else's" nothing_ran
+
 # ---- what the registry may be made to say by hand
 cp "$IAPEER_ROOT/peers-profiles.json" good
 for bad in 's/"personality": "bob"/"personality": "..\/..\/bob"/' 's/"personality": "bob"/"personality": "sheila"/' \
@@ -104,17 +141,29 @@ must iapeer start sheila --now
 # ---- secrets of launch.env
 secret=s3cret-$$-in-launch-env
 mkdir -p "$IAPEER_ROOT/peers/sheila/.iapeer/runtimes/shell"
+printf 'MY_API_KEY=%s\n' "$secret" >>"$IAPEER_ROOT/environment"
+printf '#!/bin/sh\nprintf "%%s\\n" "$@" >>%s/words\nexec %s "$@"\n' "$E2E_DIR" "$(command -v tmux)" >"$E2E_DIR/tmux"
+chmod 755 "$E2E_DIR/tmux"
+printf '{"IAPEER_TMUX_BIN": "%s"}\n' "$E2E_DIR/tmux" >"$IAPEER_ROOT/config.json"
 printf 'TOKEN=%s\n' "$secret" >"$IAPEER_ROOT/peers/sheila/.iapeer/runtimes/shell/launch.env"
 chmod 600 "$IAPEER_ROOT/peers/sheila/.iapeer/runtimes/shell/launch.env"
 must iapeer new sheila
 # shellcheck disable=SC2016
 check_exit "the program has it" 0 iapeer ask sheila 'echo ${#TOKEN}'
 check_eq "whole" "${#secret}" "$out"
+check_exit "of the root's environment too" 0 iapeer ask sheila 'echo ${#MY_API_KEY}'
+check_eq "whole" "${#secret}" "$out"
+check "what tmux is called with was seen" grep -q new-session "$E2E_DIR/words"
+check_not "and holds no secret, at no instant" grep -q -F -e "$secret" "$E2E_DIR/words"
 in_ps() { ps -A -ww -o args= | grep -v grep | grep -q -F -e "$secret"; }
 check_not "no command line shows it" in_ps
 kill -KILL "$(session_of shell-sheila)"
 check_soon "a death, for its evidence" 5 eval 'grep -q "identity=shell-sheila .*cause=sigkill" "$LOGS/exits.log"'
 check_eq "no log, evidence or state file holds it" "" "$(grep -rlF -e "$secret" "$IAPEER_ROOT/logs" "$IAPEER_ROOT/state" 2>/dev/null)"
+must iapeer ask sheila 'echo it is $TOKEN'
+check_exit "a file for who is asked for help" 0 iapeer why sheila --export "$E2E_DIR/help.tar"
+check "has what the pane showed" grep -q -a 'it is' "$E2E_DIR/help.tar"
+check_not "but no secret" grep -q -a -F -e "$secret" "$E2E_DIR/help.tar"
 for verb in "show sheila --json" "list --json" "why sheila" "doctor"; do
 	# shellcheck disable=SC2086
 	run iapeer $verb

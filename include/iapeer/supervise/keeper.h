@@ -195,8 +195,8 @@ void keeper_watch_all(struct keeper *k);
 void keeper_watch_exit(struct watched *w);   /* wait for its end, if that is not done yet */
 void keeper_settle_deaths(struct keeper *k); /* record what is seen dead, now */
 /* Before a worker touches it: a death that is about to be seen is recorded first, with the status
- * that only we have. */
-void keeper_check_server(struct keeper *k, const char *identity);
+ * that only we have. False: it was seen, and cannot be recorded now. */
+bool keeper_check_server(struct keeper *k, const char *identity);
 void keeper_unwatch_all(struct keeper *k);
 int64_t keeper_activity(struct keeper *k,
 			const char *identity); /* its stamp, as the last tick saw it; 0: not */
