@@ -256,6 +256,14 @@ bool plat_cgroup(pid_t pid, char *out, size_t size)
 	return false; /* macOS has none */
 }
 
+bool plat_cgroup_path(pid_t pid, char *out, size_t size)
+{
+	(void)pid;
+	(void)out;
+	(void)size;
+	return false;
+}
+
 int plat_cgroup_enter(const char *name, struct err *e)
 {
 	return err_set(e, ERR_NOT_FOUND, 0, "no control group for %s: macOS has none", name);

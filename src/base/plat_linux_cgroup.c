@@ -55,7 +55,7 @@ static bool mounted(char *out, size_t size)
 }
 
 /* The path of "0::/path" in /proc/PID/cgroup. */
-static bool path_of(pid_t pid, char *out, size_t size)
+bool plat_cgroup_path(pid_t pid, char *out, size_t size)
 {
 	AUTO(buf_done) struct buf text = BUF_INIT(CAP_PROC);
 	char file[64];
@@ -92,7 +92,7 @@ bool plat_cgroup(pid_t pid, char *out, size_t size)
 {
 	char point[PATH_SIZE], path[PATH_SIZE], dir[2 * PATH_SIZE];
 
-	if (!mounted(point, sizeof point) || !path_of(pid, path, sizeof path))
+	if (!mounted(point, sizeof point) || !plat_cgroup_path(pid, path, sizeof path))
 		return false;
 	snprintf(dir, sizeof dir, "%s%s", point, path);
 	return delegated(dir) && str_put(out, size, dir);

@@ -36,7 +36,7 @@ static bool in_group(const struct session *s, const char *group)
 
 	peer_identity(&s->id, identity);
 	return name && strcmp(name + 1, identity) == 0 &&
-	       plat_cgroup(s->server.pid, theirs, sizeof theirs) && strcmp(group, theirs) == 0;
+	       plat_cgroup_path(s->server.pid, theirs, sizeof theirs) && strcmp(group, theirs) == 0;
 }
 
 /* What ties us to a peer, the weakest first. */
@@ -81,7 +81,7 @@ static enum tie find_session(const struct layout *l, const struct ancestry *abov
 
 	if (fs_list(l->root_fd, LAYOUT_LIFECYCLE, &names, &e) < 0 || plat_boot_id(boot, &e) < 0)
 		return TIE_NONE;
-	if (!plat_cgroup(getpid(), f.group, sizeof f.group))
+	if (!plat_cgroup_path(getpid(), f.group, sizeof f.group))
 		f.group[0] = '\0';
 	for (size_t i = 0; i < names.n; i++) {
 		struct session s;

@@ -92,6 +92,8 @@ int plat_watch_unlock(int file, int *out_fd, struct err *e) NODISCARD;
  * or the unit that we wrote ourselves): its folder, in which we may make groups. False: no such
  * thing here. */
 bool plat_cgroup(pid_t pid, char *out, size_t size);
+/* The path of the control group of a process, delegated or not; false also for the root of all. */
+bool plat_cgroup_path(pid_t pid, char *out, size_t size);
 /* Make the group `name` below ours and go there, and with us whom we start. ERR_NOT_FOUND: nothing
  * is delegated to us. */
 int plat_cgroup_enter(const char *name, struct err *e) NODISCARD;
