@@ -1,12 +1,14 @@
 #include "iapeer/agent/event.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "iapeer/agent/hook_json.h"
 #include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/reported.h"
@@ -173,10 +175,15 @@ int event_take(const struct layout *l, const struct peer_id *id, int fd, struct 
 {
 	AUTO(buf_done) struct buf in = BUF_INIT(EVENT_MAX);
 	AUTO(report_done) struct report r = {.at_ms = 0};
+	struct fs_info info;
 
 	read_all(fd, clock_mono_ms() + EVENT_MS, &in);
 	if (!event_report(buf_cstr(&in), in.len, clock_utc_ms(), &r))
 		return 0;
+	/* What its turn adds to that file begins here. */
+	if (r.kind == REPORT_TAKEN && r.transcript[0] == '/' &&
+	    fs_stat(AT_FDCWD, r.transcript, &info, e) == 0 && info.is_file)
+		r.transcript_size = info.size;
 	if (report_add(l, id, &r, e) < 0)
 		return -1;
 	return r.kind == REPORT_FAILED ? reported_demote(l, id, &r, e) : 0;

@@ -14,6 +14,7 @@
 #include "iapeer/delivery/check.h"
 #include "iapeer/delivery/deliver.h"
 #include "iapeer/delivery/reported.h"
+#include "iapeer/delivery/status.h"
 #include "iapeer/launch/launch.h"
 #include "iapeer/launch/pane.h"
 #include "iapeer/lifecycle/marks.h"
@@ -328,6 +329,18 @@ static int turn_cut(const struct sending *s, struct err *e)
 	return stopped ? err_hint(e, "iapeer start %s", s->id.name) : -1;
 }
 
+/* A peer that needs a person may not end its turn before it has one. */
+static int no_end(const struct sending *s, struct err *e)
+{
+	struct status now = {.detail = ""};
+	bool needs = status_person(s->w.layout, s->w.settings, &s->id, &s->manifest, &now);
+
+	err_set(e, ERR_TIMEOUT, 0, "delivered, but the turn has not ended in time%s%s%s%s",
+		needs ? ": it is " : "", needs ? status_word(now.status) : "",
+		needs && now.detail[0] ? ", " : "", needs ? now.detail : "");
+	return err_hint(e, "iapeer read %s", s->id.name);
+}
+
 static int of_receipt(const struct sending *s, struct err *e)
 {
 	const struct receipt *r = &s->receipt;
@@ -341,8 +354,7 @@ static int of_receipt(const struct sending *s, struct err *e)
 			return turn_cut(s, e);
 		if (!wants_turn(s) || r->turn_ended || (s->duplicate && r->answer))
 			return 0;
-		err_set(e, ERR_TIMEOUT, 0, "delivered, but the turn has not ended in time");
-		return err_hint(e, "iapeer read %s", s->id.name);
+		return no_end(s, e);
 	case DELIVERY_QUEUED:
 		return still_waits(s, e);
 	case DELIVERY_REFUSED:

@@ -2,12 +2,14 @@
 #include "iapeer/cli/verb_runs.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "iapeer/base/clock.h"
 #include "iapeer/base/log.h"
+#include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/opt.h"
@@ -30,16 +32,23 @@ struct hand {
 	struct pane pane;
 };
 
-static void hand_done(struct hand *h)
+/* On the heap: a manifest and a session are more than a frame should hold. */
+static struct hand *hand_new(void)
 {
-	pane_done(&h->pane);
-	manifest_done(&h->manifest);
-	lock_done(&h->lock);
+	struct hand *h = xcalloc(1, sizeof *h);
+
+	h->lock = (struct lock)LOCK_INIT;
+	h->pane = (struct pane)PANE_INIT;
+	return h;
 }
-#define HAND_INIT                                                                                  \
-	{                                                                                          \
-		.lock = LOCK_INIT, .pane = PANE_INIT                                               \
-	}
+
+static void hand_free(struct hand **h)
+{
+	pane_done(&(*h)->pane);
+	manifest_done(&(*h)->manifest);
+	lock_done(&(*h)->lock);
+	free(*h);
+}
 
 static int take(struct ctx *c, const struct parsed *p, struct hand *h, struct err *e)
 {
@@ -143,25 +152,25 @@ static int press(struct ctx *c, struct hand *h, bool composer_empty, struct err 
 
 int verb_interrupt(struct ctx *c, const struct parsed *p, struct err *e)
 {
-	AUTO(hand_done) struct hand h = HAND_INIT;
+	AUTO(hand_free) struct hand *h = hand_new();
 	struct screen_facts f = {.state = SCREEN_STARTING};
 
-	if (take(c, p, &h, e) < 0)
+	if (take(c, p, h, e) < 0)
 		return -1;
-	if (h.manifest.interrupt.n == 0)
+	if (h->manifest.interrupt.n == 0)
 		return err_set(e, ERR_REFUSED, 0, "%s has no key that interrupts it",
-			       h.sight.id.runtime);
-	sight_status(c, NULL, &h.sight);
-	if (h.manifest.kind == KIND_TUI && look(&h, &f, e) < 0)
+			       h->sight.id.runtime);
+	sight_status(c, NULL, &h->sight);
+	if (h->manifest.kind == KIND_TUI && look(h, &f, e) < 0)
 		return -1;
 	/* The key of a program that does nothing would clear somebody's half-typed line. */
-	if (h.sight.status.status == STATUS_IDLE &&
-	    (h.manifest.kind != KIND_TUI || f.state == SCREEN_READY)) {
-		reply(c, &h, "idle");
-		buf_fmt(&c->out, "%s does nothing that could be interrupted\n", h.sight.id.name);
+	if (h->sight.status.status == STATUS_IDLE &&
+	    (h->manifest.kind != KIND_TUI || f.state == SCREEN_READY)) {
+		reply(c, h, "idle");
+		buf_fmt(&c->out, "%s does nothing that could be interrupted\n", h->sight.id.name);
 		return 0;
 	}
-	return press(c, &h, f.has_composer && f.composer_empty, e);
+	return press(c, h, f.has_composer && f.composer_empty, e);
 }
 
 /* ---- compact ---- */
@@ -174,22 +183,22 @@ int verb_compact(struct ctx *c, const struct parsed *p, struct err *e)
 					      [PASTE_FAILED] = ERR_TIMEOUT,
 					      [PASTE_AMBIGUOUS] = ERR_AMBIGUOUS,
 					      [PASTE_HIDDEN] = ERR_AMBIGUOUS};
-	AUTO(hand_done) struct hand h = HAND_INIT;
-	struct paste_job job = {.text = h.manifest.compact, .log_before = -1};
+	AUTO(hand_free) struct hand *h = hand_new();
+	struct paste_job job = {.text = h->manifest.compact, .log_before = -1};
 	struct paste done;
 
-	if (take(c, p, &h, e) < 0)
+	if (take(c, p, h, e) < 0)
 		return -1;
-	if (!job.text[0] || h.manifest.kind != KIND_TUI)
+	if (!job.text[0] || h->manifest.kind != KIND_TUI)
 		return err_set(e, ERR_REFUSED, 0, "%s has no command that compacts a conversation",
-			       h.sight.id.runtime);
+			       h->sight.id.runtime);
 	job.len = strlen(job.text);
-	if (paste_check(&h.pane, &job, &done, e) < 0 ||
-	    (done.end == PASTE_OK && paste_send(&h.pane, &job, &done, e) < 0))
+	if (paste_check(&h->pane, &job, &done, e) < 0 ||
+	    (done.end == PASTE_OK && paste_send(&h->pane, &job, &done, e) < 0))
 		return -1;
 	if (done.end != PASTE_OK)
 		return err_set(e, codes[done.end], 0, "%s", done.reason);
-	reply(c, &h, "compacting");
-	buf_fmt(&c->out, "%s compacts its conversation\n", h.sight.id.name);
+	reply(c, h, "compacting");
+	buf_fmt(&c->out, "%s compacts its conversation\n", h->sight.id.name);
 	return 0;
 }

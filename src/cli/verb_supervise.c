@@ -1,5 +1,5 @@
-/* supervise, and what is called by the keeper and by tmux, never by hand: _apply, _panelog, _hook.
- */
+/* supervise, and what is called by the keeper and by tmux, never by hand: _apply, _screen,
+ * _panelog, _hook. */
 #include "iapeer/cli/verb_runs.h"
 
 #include <string.h>
@@ -9,8 +9,10 @@
 #include "iapeer/base/str.h"
 #include "iapeer/canary/witness.h"
 #include "iapeer/cli/ctx.h"
+#include "iapeer/cli/live.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/service_files.h"
+#include "iapeer/delivery/screen_report.h"
 #include "iapeer/launch/panelog.h"
 #include "iapeer/lifecycle/hook.h"
 #include "iapeer/supervise/client.h"
@@ -112,6 +114,23 @@ int verb_apply(struct ctx *c, const struct parsed *p, struct err *e)
 						      .activity_stamp = activity,
 						      .files = files},
 				e);
+}
+
+/* Of a session that has ended meanwhile nothing has to be said. */
+int verb_screen(struct ctx *c, const struct parsed *p, struct err *e)
+{
+	AUTO(manifest_done) struct manifest m = {.kind = KIND_SHELL};
+	struct session s;
+	struct peer_id id;
+	struct tmux t;
+
+	if (peer_parse(p->args[0], &id, e) < 0 || manifest_load(&c->layout, id.runtime, &m, e) < 0)
+		return -1;
+	if (session_load(&c->layout, &id, &s, e) < 0)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	if (session_liveness(&s) != LIVE_YES)
+		return 0;
+	return live_tmux(c, &s, &t, e) < 0 ? -1 : screen_report(&c->layout, &s, &m, &t, e);
 }
 
 int verb_panelog(struct ctx *c, const struct parsed *p, struct err *e)

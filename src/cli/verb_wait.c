@@ -15,7 +15,7 @@
 #include "iapeer/cli/live.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
-#include "iapeer/runtime/screen.h"
+#include "iapeer/delivery/screen_report.h"
 
 #include "iapeer/base/banned.h"
 
@@ -23,8 +23,7 @@
 /* A shell takes its terminal back without a word when its prompt is empty: no descriptor tells. */
 #define SHELL_LOOK_MS 1000
 #define QUIET_MS      300 /* nothing printed for so long: its screen is worth a look */
-#define CALL_MS       5000
-#define BURST_MS      20 /* events that come together are looked at once */
+#define BURST_MS      20  /* events that come together are looked at once */
 
 enum wanted { FOR_IDLE, FOR_ATTENTION, FOR_GONE, FOR_COUNT };
 
@@ -166,30 +165,13 @@ static int look(struct waiter *w, struct err *e)
 /* What its screen shows is reported, so that others see it too. */
 static void look_at_screen(struct waiter *w)
 {
-	AUTO(tmux_look_done) struct tmux_look k = {.cursor_x = -1};
 	const struct manifest *m = fleet_manifest(w->c, &w->fleet, w->id.runtime);
-	struct report r = {.kind = REPORT_READY, .source = REPORT_BY_SCREEN, .ids = STRV_INIT};
-	struct screen_facts f;
 	struct tmux t;
 	struct err e;
 
 	w->seen = true;
-	if (!m || m->kind != KIND_TUI || live_tmux(w->c, &w->sight.o.session, &t, &e) < 0 ||
-	    tmux_look(&t, false, clock_mono_ms() + CALL_MS, &k, &e) < 0)
-		return;
-	struct screen s = {.text = buf_cstr(&k.screen),
-			   .len = k.screen.len,
-			   .cursor_x = k.cursor_x,
-			   .cursor_y = k.cursor_y};
-	screen_read(m, &s, &f);
-	if (f.state == SCREEN_DIALOG) {
-		r.kind = REPORT_ASKS;
-		str_cut(r.detail, sizeof r.detail, f.dialog->name);
-	} else if (f.state != SCREEN_READY) {
-		return;
-	}
-	r.at_ms = clock_utc_ms();
-	if (report_add(&w->c->layout, &w->id, &r, &e) < 0)
+	if (m && (live_tmux(w->c, &w->sight.o.session, &t, &e) < 0 ||
+		  screen_report(&w->c->layout, &w->sight.o.session, m, &t, &e) < 0))
 		log_debug("wait", "%s", e.msg);
 }
 

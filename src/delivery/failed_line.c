@@ -9,14 +9,15 @@
 /* The first that fits counts. Codex says most of it in words for people. */
 static const struct {
 	const char *part, *word;
-} words[] = {{"status 401", "auth"},
-	     {"status 403", "auth"},
+} words[] = {{"401 ", "auth"},
+	     {"403 ", "auth"},
 	     {"nauthorized", "auth"},
 	     {"API key", "auth"},
-	     {"429 Too Many", "quota"},
+	     {"429 ", "quota"},
 	     {"usage limit", "quota"},
 	     {"quota", "quota"},
 	     {"high demand", "overload"},
+	     {"529 ", "overload"},
 	     {"verloaded", "overload"},
 	     {"Internal Server Error", "overload"},
 	     {"Service Unavailable", "overload"}};
@@ -63,9 +64,10 @@ static void copy_reason(const char *at, const char *end, char *out, size_t size)
 bool failed_line_find(const struct strv *texts, const char *file, size_t len, const char *needle,
 		      char *reason, size_t size)
 {
-	const char *end = file + len, *at = file, *next, *stop, *found = NULL, *line = NULL;
+	const char *end = file + len, *at = file, *next, *stop, *found = NULL;
+	const char *line = *needle ? NULL : file;
 
-	for (; (next = behind(at, end, needle)); line = at)
+	for (; *needle && (next = behind(at, end, needle)); line = at)
 		at = next;
 	for (; line && line < end; line = stop + 1) {
 		stop = memchr(line, '\n', (size_t)(end - line));

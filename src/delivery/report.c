@@ -23,15 +23,12 @@
 #define LINE_BYTES ((size_t)REPORT_TEXT_MAX * 6 + (64 << 10))
 #define CHUNK      ((size_t)2 * LINE_BYTES)
 
-static const char *const kind_words[] = {[REPORT_READY] = "ready",
-					 [REPORT_TAKEN] = "taken",
-					 [REPORT_TOOL] = "tool",
-					 [REPORT_ASKS] = "asks",
-					 [REPORT_TURN] = "turn",
-					 [REPORT_FAILED] = "failed",
-					 [REPORT_INTERRUPTED] = "interrupted",
-					 [REPORT_BLOCKED] = "blocked",
-					 [REPORT_LEFT] = "left"};
+static const char *const kind_words[] = {
+    [REPORT_READY] = "ready",     [REPORT_TAKEN] = "taken",
+    [REPORT_TOOL] = "tool",       [REPORT_ASKS] = "asks",
+    [REPORT_TURN] = "turn",       [REPORT_FAILED] = "failed",
+    [REPORT_RETRIES] = "retries", [REPORT_INTERRUPTED] = "interrupted",
+    [REPORT_BLOCKED] = "blocked", [REPORT_LEFT] = "left"};
 _Static_assert(sizeof kind_words / sizeof kind_words[0] == REPORT_KIND_COUNT, "one word a kind");
 
 static const char *const source_words[] = {[REPORT_BY_HOOK] = "hook",
@@ -113,6 +110,8 @@ static void print(const struct report *r, struct buf *out)
 	json_set_str_opt(j, "detail", r->detail);
 	json_set_str_opt(j, "conversation", r->conversation);
 	json_set_str_opt(j, "transcript", r->transcript);
+	if (r->transcript_size > 0)
+		json_set_i64(j, "transcriptSize", r->transcript_size);
 	if (r->text)
 		add_text(j, r);
 	json_print(j, false, out);
@@ -218,6 +217,8 @@ static bool parse(const char *line, size_t len, struct report *r)
 	       json_opt_str(j, "", "conversation", r->conversation, sizeof r->conversation, &e) ==
 		   0 &&
 	       json_opt_str(j, "", "transcript", r->transcript, sizeof r->transcript, &e) == 0 &&
+	       json_opt_i64(j, "", "transcriptSize", 0, INT64_MAX / 2, &r->transcript_size, &e) ==
+		   0 &&
 	       json_opt_dup(j, "", "text", &r->text, &e) == 0 &&
 	       json_opt_bool(j, "", "cut", &r->cut, &e) == 0;
 }

@@ -11,7 +11,6 @@
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
-#include "iapeer/delivery/failed_line.h"
 #include "iapeer/delivery/paste_kind.h"
 
 #include "iapeer/base/banned.h"
@@ -100,33 +99,6 @@ int reported_look(const struct layout *l, const struct peer_id *id, struct repor
 
 /* ---- waiting ---- */
 
-/* Some programs call no hook when a turn fails; the file of their conversation says it. It is then
- * reported, for all who look. */
-static void look_for_failure(const struct pane *pane, const struct reported *p)
-{
-	AUTO(report_done) struct report r = {.kind = REPORT_FAILED, .source = REPORT_BY_FILE};
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_SCREEN);
-	char needle[MESSAGE_ID_MAX + 16], reason[256];
-	struct fs_info info;
-	struct err e;
-
-	if (pane->manifest->failed_line.n == 0 || !p->taken || p->transcript[0] != '/' ||
-	    fs_stat(AT_FDCWD, p->transcript, &info, &e) < 0 || !info.is_file ||
-	    fs_read_at(AT_FDCWD, p->transcript, info.size > CAP_SCREEN ? info.size - CAP_SCREEN : 0,
-		       CAP_SCREEN, &b, &e) < 0)
-		return;
-	snprintf(needle, sizeof needle, "id=\\\"%s\\\"", p->id);
-	if (!failed_line_find(&pane->manifest->failed_line, buf_cstr(&b), b.len, needle, reason,
-			      sizeof reason))
-		return;
-	r.at_ms = clock_utc_ms();
-	r.text = xstrdup(reason);
-	str_cut(r.detail, sizeof r.detail, failed_line_word(reason));
-	str_cut(r.transcript, sizeof r.transcript, p->transcript);
-	if (report_add(pane->layout, &pane->session->id, &r, &e) < 0)
-		log_warn("delivery", "%s", e.msg);
-}
-
 /* Until something was reported, the program ended, or the time is over. */
 static void wait_report(const struct pane *pane, int watch_fd, int64_t deadline_ms)
 {
@@ -158,7 +130,6 @@ static bool wait_for(const struct pane *pane, struct reported *p,
 		last = pane_ended(pane);
 		if (!last)
 			wait_report(pane, fd, deadline_ms);
-		look_for_failure(pane, p);
 	}
 }
 

@@ -39,16 +39,16 @@ bool status_needs_person(enum peer_status s)
 enum peer_status status_of_report(enum report_kind k, const char *detail)
 {
 	static const enum peer_status of[] = {
-	    [REPORT_READY] = STATUS_IDLE,       [REPORT_TAKEN] = STATUS_WORKING,
-	    [REPORT_TOOL] = STATUS_WORKING,     [REPORT_ASKS] = STATUS_WAITING,
-	    [REPORT_TURN] = STATUS_IDLE,        [REPORT_FAILED] = STATUS_IDLE,
-	    [REPORT_INTERRUPTED] = STATUS_IDLE, [REPORT_BLOCKED] = STATUS_BLOCKED,
-	    [REPORT_LEFT] = STATUS_UNKNOWN};
+	    [REPORT_READY] = STATUS_IDLE,      [REPORT_TAKEN] = STATUS_WORKING,
+	    [REPORT_TOOL] = STATUS_WORKING,    [REPORT_ASKS] = STATUS_WAITING,
+	    [REPORT_TURN] = STATUS_IDLE,       [REPORT_FAILED] = STATUS_IDLE,
+	    [REPORT_RETRIES] = STATUS_WORKING, [REPORT_INTERRUPTED] = STATUS_IDLE,
+	    [REPORT_BLOCKED] = STATUS_BLOCKED, [REPORT_LEFT] = STATUS_UNKNOWN};
 	_Static_assert(sizeof of / sizeof of[0] == REPORT_KIND_COUNT, "one status a kind");
 
-	if (k == REPORT_FAILED && strcmp(detail, "auth") == 0)
+	if ((k == REPORT_FAILED || k == REPORT_RETRIES) && strcmp(detail, "auth") == 0)
 		return STATUS_AUTH;
-	if (k == REPORT_FAILED && strcmp(detail, "quota") == 0)
+	if ((k == REPORT_FAILED || k == REPORT_RETRIES) && strcmp(detail, "quota") == 0)
 		return STATUS_QUOTA;
 	return of[k];
 }
@@ -90,8 +90,9 @@ static bool file_wins(const struct status_evidence *v, const struct status *told
 		return false;
 	if (!v->reported)
 		return true;
-	/* "idle" is also what it says when its credentials are dead. */
-	if (v->filed_status == STATUS_IDLE &&
+	/* "idle" is also what it says when its credentials are dead, and "busy" while it tries them
+	 * again. */
+	if (v->filed_status == (v->report == REPORT_RETRIES ? STATUS_WORKING : STATUS_IDLE) &&
 	    (told->status == STATUS_AUTH || told->status == STATUS_QUOTA))
 		return false;
 	/* Of several tools one has ended; another's question is still open. */

@@ -52,6 +52,9 @@ static bool take(const struct report *r, void *arg)
 
 	if (r->at_ms < t->from_ms)
 		return true;
+	/* A message that is queued while the turn tries again changes nothing. */
+	if (t->found && t->last.kind == REPORT_RETRIES && r->kind == REPORT_TAKEN)
+		return true;
 	if (!t->found || says != t->says)
 		t->since_ms = r->at_ms;
 	t->says = says;
@@ -284,4 +287,16 @@ void status_look(const struct layout *l, const struct settings *st, const struct
 		look_file(l, s, m, &v);
 	}
 	status_decide(&v, out);
+}
+
+bool status_person(const struct layout *l, const struct settings *st, const struct peer_id *id,
+		   const struct manifest *m, struct status *out)
+{
+	struct session s;
+	struct err e;
+
+	if (session_load(l, id, &s, &e) < 0 || session_liveness(&s) != LIVE_YES)
+		return false;
+	status_look(l, st, &s, m, out);
+	return status_needs_person(out->status);
 }

@@ -95,6 +95,7 @@ static const struct field fields[] = {
     {"pasted", T_LIST, AT(manifest, pasted), NULL},
     {"ready_any", T_LIST, AT(manifest, ready_any), NULL},
     {"busy_any", T_LIST, AT(manifest, busy_any), NULL},
+    {"retry_any", T_LIST, AT(manifest, retry_any), NULL},
     {"failed_line", T_LIST, AT(manifest, failed_line), NULL},
     {"dialogs", T_DIALOGS, AT(manifest, dialogs), NULL},
     {"submit", T_KEYS, AT(manifest, submit), NULL},

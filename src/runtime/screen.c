@@ -1,5 +1,6 @@
 #include "iapeer/runtime/screen.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "iapeer/base/str.h"
@@ -387,6 +388,28 @@ static bool is_busy(const struct manifest *m, const struct sheet *s, const struc
 	return false;
 }
 
+/* The last line above the composer that is not indented, from its first letter or digit on, if it
+ * says so. While a turn runs, that line is the program's own and no agent's. */
+static void find_retry(const struct manifest *m, const struct sheet *s, const struct composer *c,
+		       char *out, size_t size)
+{
+	size_t near_by = c->above > BUSY_NEAR ? c->above - BUSY_NEAR : 0, i = c->above;
+
+	while (i > near_by && (s->lines[i - 1].len == 0 || sheet_text(s, i - 1)[0] == ' '))
+		i--;
+	for (size_t k = 0; i > near_by && k < m->retry_any.n; k++) {
+		const char *text = sheet_text(s, i - 1);
+		size_t at = 0, len = s->lines[i - 1].len;
+
+		if (!line_shows(s, i - 1, m->retry_any.v[k]))
+			continue;
+		while (at < len && !isalnum((unsigned char)text[at]))
+			at++;
+		str_cut(out, len - at < size ? len - at + 1 : size, text + at);
+		return;
+	}
+}
+
 static bool is_ready(const struct manifest *m, const struct sheet *s, const struct composer *c)
 {
 	struct buf AUTO(buf_done) all = BUF_INIT(SHEET_MAX);
@@ -414,8 +437,9 @@ void screen_read(const struct manifest *m, const struct screen *s, struct screen
 	out->composer_empty = c.found && c.typed.len == 0;
 	if (*m->marker && !c.found)
 		return;
-	if (is_busy(m, &sheet, &c))
+	if (is_busy(m, &sheet, &c)) {
 		out->state = SCREEN_BUSY;
-	else if (is_ready(m, &sheet, &c))
+		find_retry(m, &sheet, &c, out->retries, sizeof out->retries);
+	} else if (is_ready(m, &sheet, &c))
 		out->state = SCREEN_READY;
 }

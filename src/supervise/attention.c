@@ -1,7 +1,5 @@
 /* on_attention: the owner's command, run when a peer begins to need a person. Once an episode, also
  * across a restart of the keeper: <identity>.attention remembers which. */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,18 +17,7 @@
 
 #include "iapeer/base/banned.h"
 
-#define RUN_MS   30000 /* then it is killed */
 #define AGAIN_MS 60000 /* the same of the same peer is not told sooner */
-
-/* One run of the command. Freed by its last close callback. */
-struct notice {
-	struct keeper *k;
-	uv_process_t process;
-	uv_timer_t deadline;
-	int open_handles;
-	char identity[PEER_IDENTITY_MAX + 1];
-	struct notice *next;
-};
 
 struct episode {
 	enum peer_status status;
@@ -88,49 +75,6 @@ static void refresh(struct keeper *k)
 		log_warn("attention", "%s", e.msg);
 }
 
-static void closed(uv_handle_t *h)
-{
-	struct notice *n = h->data;
-
-	if (--n->open_handles == 0)
-		free(n);
-}
-
-static void drop(struct notice *n)
-{
-	for (struct notice **p = &n->k->notices; *p; p = &(*p)->next)
-		if (*p == n) {
-			*p = n->next;
-			break;
-		}
-	uv_close((uv_handle_t *)&n->process, closed);
-	uv_close((uv_handle_t *)&n->deadline, closed);
-}
-
-static void on_exit_notice(uv_process_t *p, int64_t status, int sig)
-{
-	struct notice *n = p->data;
-
-	if (sig)
-		log_warn("attention", "identity=%s %s was killed by signal %d", n->identity,
-			 "on_attention", sig);
-	else if (status)
-		log_warn("attention", "identity=%s %s: exit %lld", n->identity, "on_attention",
-			 (long long)status);
-	drop(n);
-	keeper_reap(n->k);
-}
-
-static void on_overdue(uv_timer_t *t)
-{
-	struct notice *n = t->data;
-
-	log_warn("attention", "identity=%s %s runs for more than %d s: killed", n->identity,
-		 "on_attention", RUN_MS / 1000);
-	if (kill(-n->process.pid, SIGKILL) < 0 && errno != ESRCH)
-		log_warn("attention", "kill: %s", strerror(errno));
-}
-
 static void environment_of(const struct keeper *k, const struct peer_id *id, const struct status *s,
 			   struct strv *env)
 {
@@ -168,46 +112,19 @@ static void run(struct keeper *k, const struct peer_id *id, const struct status 
 {
 	AUTO(strv_done) struct strv env = STRV_INIT;
 	AUTO(strv_done) struct strv args = STRV_INIT;
-	struct notice *n = xcalloc(1, sizeof *n);
-	uv_stdio_container_t io[3] = {{.flags = UV_IGNORE},
-				      {.flags = UV_INHERIT_FD, .data.fd = 2},
-				      {.flags = UV_INHERIT_FD, .data.fd = 2}};
-	uv_process_options_t o = {.exit_cb = on_exit_notice,
-				  .cwd = k->layout->root,
-				  .flags = UV_PROCESS_DETACHED,
-				  .stdio_count = 3,
-				  .stdio = io};
-	char program[LAYOUT_PATH];
+	char program[LAYOUT_PATH], identity[PEER_IDENTITY_MAX + 1];
 	struct err e;
-	int rc;
 
-	peer_identity(id, n->identity);
+	peer_identity(id, identity);
 	environment_of(k, id, s, &env);
-	o.env = strv_argv(&env);
 	if (proc_find(k->on_attention.v[0], environment_get(&env, "PATH"), program, sizeof program,
 		      &e) < 0) {
-		log_warn("attention", "identity=%s %s: %s", n->identity, "on_attention", e.msg);
-		free(n);
+		log_warn("attention", "identity=%s %s: %s", identity, "on_attention", e.msg);
 		return;
 	}
 	command_of(k, program, &args);
-	o.args = strv_argv(&args);
-	o.file = args.v[0];
-	n->k = k;
-	n->open_handles = 2;
-	uv_timer_init(&k->loop, &n->deadline);
-	n->process.data = n->deadline.data = n;
-	n->next = k->notices;
-	k->notices = n;
-	rc = uv_spawn(&k->loop, &n->process, &o);
-	if (rc < 0) {
-		log_warn("attention", "identity=%s start %s: %s", n->identity, program,
-			 uv_strerror(rc));
-		drop(n);
-		return;
-	}
-	uv_timer_start(&n->deadline, on_overdue, RUN_MS, 0);
-	log_info("attention", "identity=%s status=%s", n->identity, status_word(s->status));
+	if (keeper_aside(k, identity, "on_attention", &args, &env))
+		log_info("attention", "identity=%s status=%s", identity, status_word(s->status));
 }
 
 /* ---- when ---- */
@@ -276,19 +193,4 @@ void keeper_attention(struct keeper *k, const char *identity)
 	ep = (struct episode){.status = s.status, .open = true, .told_at_ms = clock_utc_ms()};
 	episode_save(k, &id, &ep);
 	run(k, &id, &s);
-}
-
-bool keeper_is_notice(const struct keeper *k, pid_t pid)
-{
-	for (const struct notice *n = k->notices; n; n = n->next)
-		if (n->process.pid == pid)
-			return true;
-	return false;
-}
-
-/* What still runs is the owner's program, and goes on without us. */
-void keeper_leave_notices(struct keeper *k)
-{
-	while (k->notices)
-		drop(k->notices);
 }

@@ -40,8 +40,10 @@ static void on_state(uv_fs_event_t *h, const char *name, int events, int status)
 		keeper_watch(k, identity);
 	if (strcmp(what, MARK_TASK_GIVEN) == 0 && (w = keeper_find(k, identity)) != NULL)
 		keeper_due(w, clock_mono_ms());
-	if (strcmp(what, "reports") == 0)
+	if (strcmp(what, "reports") == 0) {
 		keeper_attention(k, identity);
+		keeper_turn(k, identity);
+	}
 	if (strcmp(what, "queue") == 0 || strcmp(what, "new-eager") == 0 ||
 	    strcmp(what, MARK_STOPPED) == 0 || strcmp(what, MARK_TASK_DONE) == 0)
 		keeper_look(k, identity, clock_mono_ms() + 50);

@@ -50,7 +50,7 @@ void keeper_reap(struct keeper *k)
 		memset(&info, 0, sizeof info);
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
 			return;
-		if (is_worker(k, info.si_pid) || keeper_is_notice(k, info.si_pid)) {
+		if (is_worker(k, info.si_pid) || keeper_is_aside(k, info.si_pid)) {
 			/* libuv's turn has not come yet: once more after it. */
 			uv_timer_start(&k->work_timer, k->work_timer.timer_cb, 1, 0);
 			return;

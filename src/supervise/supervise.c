@@ -234,7 +234,7 @@ static void on_leave(uv_timer_t *t)
 	}
 	keeper_hear_no_more(k);
 	keeper_unwatch_all(k);
-	keeper_leave_notices(k);
+	keeper_leave_asides(k);
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		close_one(own[i], NULL);
 }

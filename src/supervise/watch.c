@@ -162,6 +162,7 @@ static void forget(struct keeper *k, struct watched *w)
 {
 	if (w->pane)
 		pane_forget(w->pane);
+	keeper_forget_turn(w);
 	for (struct watched **p = &k->watched; *p; p = &(*p)->next)
 		if (*p == w) {
 			*p = w->next;
@@ -221,6 +222,7 @@ static void begin(struct keeper *k, const struct canary *c, bool unarmed)
 	keeper_watch_exit(w);
 	watch_pane(w);
 	keeper_attention(k, c->identity); /* it may have begun while nobody watched */
+	keeper_turn(k, c->identity);
 }
 
 /* An ending that nobody finishes: by a peer's worker, or here for a server that is no peer's. */

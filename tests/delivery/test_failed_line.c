@@ -44,6 +44,16 @@ static void one_before_it_is_not(void **state)
 	assert_string_equal(reason, "as it was");
 }
 
+static void without_a_message_the_last_failure_counts(void **state)
+{
+	char reason[64] = "";
+
+	(void)state;
+	assert_true(find(FAILED("first") FAILED("second") DONE, "", reason));
+	assert_string_equal(reason, "second");
+	assert_false(find(USER("a") DONE, "", reason));
+}
+
 static void a_line_that_is_still_being_written_does_not_count(void **state)
 {
 	static const char whole[] = USER("a") FAILED("a's");
@@ -73,6 +83,7 @@ static void what_codex_says_has_our_words(void **state)
 	(void)state;
 	assert_string_equal(
 	    failed_line_word("unexpected status 401 Unauthorized: invalid x-api-key"), "auth");
+	assert_string_equal(failed_line_word("529 Overloaded · retrying in 2s"), "overload");
 	assert_string_equal(
 	    failed_line_word("exceeded retry limit, last status: 429 Too Many Requests"), "quota");
 	assert_string_equal(failed_line_word("We’re currently experiencing high demand, which may"),
@@ -85,6 +96,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_failure_behind_the_message_is_its_own),
 	    cmocka_unit_test(one_before_it_is_not),
+	    cmocka_unit_test(without_a_message_the_last_failure_counts),
 	    cmocka_unit_test(a_line_that_is_still_being_written_does_not_count),
 	    cmocka_unit_test(a_runtime_without_such_lines_has_no_failures),
 	    cmocka_unit_test(what_codex_says_has_our_words),

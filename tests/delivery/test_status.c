@@ -86,6 +86,9 @@ static void every_report_says_its_status(void **state)
 		    {REPORT_FAILED, "overload", STATUS_IDLE, STATUS_IDLE},
 		    {REPORT_FAILED, "other", STATUS_IDLE, STATUS_IDLE},
 		    {REPORT_FAILED, "", STATUS_IDLE, STATUS_IDLE},
+		    {REPORT_RETRIES, "auth", STATUS_AUTH, STATUS_AUTH},
+		    {REPORT_RETRIES, "quota", STATUS_QUOTA, STATUS_QUOTA},
+		    {REPORT_RETRIES, "overload", STATUS_WORKING, STATUS_WORKING},
 		    {REPORT_INTERRUPTED, "", STATUS_IDLE, STATUS_IDLE},
 		    {REPORT_BLOCKED, "trust", STATUS_IDLE, STATUS_BLOCKED},
 		    {REPORT_LEFT, "", STATUS_UNKNOWN, STATUS_UNKNOWN}};
@@ -311,7 +314,7 @@ static void all_evidence_together_has_a_sane_outcome(void **state)
 			    s.at_ms == v.filed_at_ms || s.at_ms == WOKE);
 		if (status_needs_person(s.status))
 			assert_true(kind == REPORT_ASKS || kind == REPORT_BLOCKED ||
-				    kind == REPORT_FAILED || file == 3);
+				    kind == REPORT_FAILED || kind == REPORT_RETRIES || file == 3);
 		if (s.status == STATUS_BLOCKED)
 			assert_false(ready);
 		if (s.status == STATUS_WORKING && what == KIND_TUI)

@@ -185,6 +185,34 @@ static void only_a_composer_counts_as_one(void **state)
 	}
 }
 
+static void what_is_tried_again_is_the_programs_own_last_line(void **state)
+{
+	static const struct {
+		const char *above, *footer, *retries;
+	} rows[] = {
+	    {"● answer\n\n✻ 401 invalid x-api-key · retrying in 2s · attempt 3/10\n\n   hint\n",
+	     " · esc to interrupt", "401 invalid x-api-key · retrying in 2s · attempt 3/10"},
+	    {"✻ 401 no · retrying in 2s\n✻ Worrying…\n", " · esc to interrupt", ""},
+	    {"● 401 no · retrying in 2s\n", "", ""}, /* quoted, and no turn runs */
+	    {"❯ say\n  401 no · retrying in 2s\n", " · esc to interrupt", ""},
+	};
+	struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
+
+	(void)state;
+	manifest_of("claude", &m);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buf AUTO(buf_done) b = BUF_INIT(CAP_SCREEN);
+		struct screen_facts f;
+		struct screen s;
+
+		buf_fmt(&b, "%s" RULE "\n❯" NB "\n" RULE "\n  \u23f5\u23f5 on%s\n", rows[i].above,
+			rows[i].footer);
+		s = screen_of(&b);
+		screen_read(&m, &s, &f);
+		assert_string_equal(f.retries, rows[i].retries);
+	}
+}
+
 static void what_is_quoted_in_the_history_is_no_dialog_and_no_turn(void **state)
 {
 	struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
@@ -312,6 +340,7 @@ int main(void)
 	    cmocka_unit_test(every_captured_screen_is_read_right),
 	    cmocka_unit_test(ghost_text_is_no_draft_and_typed_text_is_one),
 	    cmocka_unit_test(only_a_composer_counts_as_one),
+	    cmocka_unit_test(what_is_tried_again_is_the_programs_own_last_line),
 	    cmocka_unit_test(what_is_quoted_in_the_history_is_no_dialog_and_no_turn),
 	    cmocka_unit_test(codex_is_not_kept_from_work_by_a_quotation_either),
 	    cmocka_unit_test(history_of_codex_is_no_composer),

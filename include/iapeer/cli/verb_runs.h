@@ -39,6 +39,7 @@ VERB_RUN(complete);
 VERB_RUN(help);
 VERB_RUN(version);
 VERB_RUN(apply);
+VERB_RUN(screen);
 VERB_RUN(panelog);
 VERB_RUN(hook);
 VERB_RUN(event);

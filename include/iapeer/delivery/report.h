@@ -20,6 +20,8 @@ enum report_kind {
 	REPORT_ASKS,   /* it waits for a person: a permission, a question (detail) */
 	REPORT_TURN,   /* a turn has ended; text: its last message */
 	REPORT_FAILED, /* a turn failed for good; detail: auth, quota, overload, other; text: how */
+	REPORT_RETRIES, /* a request failed and is tried again; detail and text as in REPORT_FAILED
+			 */
 	REPORT_INTERRUPTED, /* its turn was interrupted */
 	REPORT_BLOCKED,     /* a dialog at boot that we do not answer (detail: its name) */
 	REPORT_LEFT,        /* the program says that it ends */
@@ -40,6 +42,7 @@ struct report {
 	int64_t at_ms;                /* UTC */
 	char conversation[80];        /* the program's id of its conversation; "": not said */
 	char transcript[LAYOUT_PATH]; /* its conversation's file; "": not said */
+	int64_t transcript_size;      /* TAKEN, by a hook: as long as it was then */
 	struct strv ids;              /* message ids found in what it took */
 	char detail[160];
 	char *text; /* NULL: none */

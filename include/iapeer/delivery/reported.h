@@ -23,7 +23,7 @@ struct reported {
 	int turns;                    /* so many have ended since it was taken */
 	bool failed;                  /* its turn failed for good: reason */
 	bool interrupted;             /* or was interrupted */
-	char reason[256];             /* "quota: ..." */
+	char reason[256];             /* "its turn failed: quota: ..." */
 	char *answer;                 /* of the last turn that ended since; owned */
 	char transcript[LAYOUT_PATH]; /* the conversation's file, where it was said */
 };

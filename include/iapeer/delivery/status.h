@@ -38,6 +38,9 @@ bool status_needs_person(enum peer_status s); /* waiting, blocked, auth, quota *
  * is a live session. */
 void status_look(const struct layout *l, const struct settings *st, const struct session *s,
 		 const struct manifest *m, struct status *out);
+/* Is it live, and does it need a person? *out: what it does. */
+bool status_person(const struct layout *l, const struct settings *st, const struct peer_id *id,
+		   const struct manifest *m, struct status *out);
 /* The folder of the runtime's own status files; false: it has none. */
 bool status_file_folder(const struct layout *l, const struct manifest *m,
 			char out[static LAYOUT_PATH]);

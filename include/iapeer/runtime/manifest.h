@@ -66,6 +66,7 @@ struct manifest {
 	struct strv pasted;       /* what a long paste collapses to begins with: "[Pasted text" */
 	struct strv ready_any;    /* one of these must show (empty: the composer is enough) */
 	struct strv busy_any;     /* "esc to interrupt" */
+	struct strv retry_any;    /* "· retrying in" */
 	struct strv
 	    failed_line; /* a line of its conversation's file with all of these: a turn failed */
 	struct dialog dialogs[MANIFEST_DIALOGS];

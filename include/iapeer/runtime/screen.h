@@ -8,7 +8,8 @@
  * dim marker is history, and what the composer holds ends before the last block of lines (the
  * footer). What an agent or a peer wrote higher up (history, quoted dialogs) counts for nothing
  * while a composer is there. A turn in progress shows below the composer; without rules also in the
- * few lines next above it that are not indented.
+ * few lines next above it that are not indented. A request that is tried again is the last such
+ * line.
  */
 #pragma once
 #include "iapeer/runtime/manifest.h"
@@ -36,6 +37,8 @@ struct screen_facts {
 	bool on_row; /* key is the accepting one: the right row was seen under the cursor */
 	bool has_composer;
 	bool composer_empty; /* only ghost text, a placeholder or nothing in it */
+	char retries[160];   /* SCREEN_BUSY: "401 invalid x-api-key · retrying in 2s"; "": it does
+				not try again what failed */
 };
 
 /* A manifest without a marker (and any kind but tui) has no composer: ready as soon as one of

@@ -21,8 +21,9 @@ struct reaped {
 };
 
 struct keeper;
-struct notice; /* attention.c */
-struct census; /* recorder.c */
+struct aside;      /* aside.c */
+struct turn_watch; /* turns.c */
+struct census;     /* recorder.c */
 
 /* One watched tmux server. Freed by its poll handle's close callback. */
 struct watched {
@@ -32,6 +33,7 @@ struct watched {
 		   again */
 	uv_poll_t poll;
 	struct pane_watch *pane; /* its program, once the session is on record; NULL: not watched */
+	struct turn_watch *turn; /* while one runs that has to be watched; NULL: none */
 	bool dying;              /* seen dead, to be recorded */
 	bool late;               /* dead before we looked */
 	bool unarmed;            /* IAPEER_CANARY=off: its end is noticed, not recorded */
@@ -39,6 +41,7 @@ struct watched {
 	struct {
 		bool known; /* its record was read, and nobody has touched it since */
 		bool ready, hooks;
+		bool turns_tell; /* its hooks say all of a turn */
 		struct proc_ref pane;
 		enum runtime_kind kind;
 		int64_t woke_at_ms, woke_mono_ms;
@@ -158,7 +161,7 @@ struct keeper {
 	struct strv on_attention; /* the owner's command; empty: none */
 	int64_t config_mtime_ms;  /* of config.json, as it was read for that; with its inode */
 	uint64_t config_inode;
-	struct notice *notices;
+	struct aside *asides;
 	struct census *census;    /* all processes at the last tick */
 	struct registry registry; /* as it was when this was its file: keeper_registry() */
 	struct fs_info registry_file;
@@ -219,8 +222,20 @@ void keeper_recorder_done(struct keeper *k);
 /* A peer may have begun to need a person, or have ceased to: the owner's command is run for each
  * time that it begins. By files only. */
 void keeper_attention(struct keeper *k, const char *identity);
-bool keeper_is_notice(const struct keeper *k, pid_t pid); /* one of libuv's children */
-void keeper_leave_notices(struct keeper *k);
+
+/* aside.c: programs beside the workers */
+/* Start args[0] with a deadline; `env` NULL: ours. `what` (static) is what the log calls it. False:
+ * it did not start, and the log says why. */
+bool keeper_aside(struct keeper *k, const char *identity, const char *what, struct strv *args,
+		  struct strv *env);
+bool keeper_is_aside(const struct keeper *k, pid_t pid); /* one of libuv's children */
+void keeper_leave_asides(struct keeper *k);
+
+/* turns.c */
+/* Its reports have changed: a turn of a program that does not tell of its failures by hooks is
+ * watched until it ends. */
+void keeper_turn(struct keeper *k, const char *identity);
+void keeper_forget_turn(struct watched *w);
 
 /* tidy.c */
 void keeper_tidy(struct keeper *k); /* forget what is remembered for 7 days only: receipts, trash */
