@@ -115,8 +115,8 @@ static void on_file(uv_fs_event_t *h, const char *name, int events, int status)
 static bool log_hints(struct turn_watch *t)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(LOG_BYTES);
-	AUTO(buf_done) struct buf plain = BUF_INIT(4 * LOG_BYTES);
-	AUTO(buf_done) struct buf text = BUF_INIT(4 * LOG_BYTES);
+	AUTO(buf_done) struct buf plain = BUF_INIT((size_t)4 * LOG_BYTES);
+	AUTO(buf_done) struct buf text = BUF_INIT((size_t)4 * LOG_BYTES);
 	int64_t from = t->log_at > OVERLAP ? t->log_at - OVERLAP : 0;
 	const struct strv *wanted = &t->manifest->retry_any;
 	struct fs_info info;
