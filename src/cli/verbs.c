@@ -366,7 +366,6 @@ const struct verb verbs[] = {
      .flags = V_JSON,
      .brief = "which build this is",
      .detail = ""},
-
     {.name = "_complete",
      .run = verb_complete,
      .args = "-- <word>...",
