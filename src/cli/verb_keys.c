@@ -15,6 +15,7 @@
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/delivery/paste.h"
+#include "iapeer/launch/shell.h"
 #include "iapeer/runtime/screen.h"
 
 #include "iapeer/base/banned.h"
@@ -163,9 +164,11 @@ int verb_interrupt(struct ctx *c, const struct parsed *p, struct err *e)
 	sight_status(c, NULL, &h->sight);
 	if (h->manifest.kind == KIND_TUI && look(h, &f, e) < 0)
 		return -1;
-	/* The key of a program that does nothing would clear somebody's half-typed line. */
+	/* The key of a program that does nothing would clear somebody's half-typed line. A shell
+	 * without its prompt waits for the rest of a command, at least. */
 	if (h->sight.status.status == STATUS_IDLE &&
-	    (h->manifest.kind != KIND_TUI || f.state == SCREEN_READY)) {
+	    (h->manifest.kind == KIND_TUI ? f.state == SCREEN_READY
+					  : shell_shows_prompt(&h->pane))) {
 		reply(c, h, "idle");
 		buf_fmt(&c->out, "%s does nothing that could be interrupted\n", h->sight.id.name);
 		return 0;

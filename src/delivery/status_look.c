@@ -12,6 +12,7 @@
 #include "iapeer/base/mem.h"
 #include "iapeer/base/plat.h"
 #include "iapeer/base/str.h"
+#include "iapeer/launch/shell.h"
 #include "iapeer/registry/environment.h"
 
 #include "iapeer/base/banned.h"
@@ -251,8 +252,10 @@ static void look_file(const struct layout *l, const struct session *s, const str
 
 /* ---- the terminal ---- */
 
-static void look_terminal(const struct session *s, struct status_evidence *v)
+static void look_terminal(const struct layout *l, const struct session *s,
+			  struct status_evidence *v)
 {
+	struct pane pane = {.layout = l, .session = s, .watch_fd = -1, .exit_fd = -1};
 	struct proc_info shell, other;
 	struct err e;
 
@@ -263,6 +266,11 @@ static void look_terminal(const struct session *s, struct status_evidence *v)
 	v->in_foreground = shell.tty_pgid != shell.pgid;
 	if (v->in_foreground && plat_proc_info(shell.tty_pgid, &other, &e) == 0)
 		str_cut(v->process, sizeof v->process, other.name);
+	layout_pane_log(&s->id, pane.log);
+	if (!v->in_foreground && s->ready && shell_runs_builtin(&pane)) {
+		v->in_foreground = true;
+		str_cut(v->process, sizeof v->process, shell.name);
+	}
 }
 
 void status_look(const struct layout *l, const struct settings *st, const struct session *s,
@@ -278,7 +286,7 @@ void status_look(const struct layout *l, const struct settings *st, const struct
 	struct err e;
 
 	if (m->kind == KIND_SHELL) {
-		look_terminal(s, &v);
+		look_terminal(l, s, &v);
 	} else {
 		layout_pane_log(&s->id, log);
 		if (fs_stat(l->root_fd, log, &info, &e) == 0 && info.exists)

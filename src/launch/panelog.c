@@ -67,6 +67,19 @@ static bool room_is_low(const struct layout *l, int64_t n, int64_t *budget)
 	return true;
 }
 
+int panelog_add(const struct layout *l, const struct peer_id *id, const char *text, size_t len,
+		struct err *e)
+{
+	char path[LAYOUT_PATH];
+	int64_t size = 0;
+	auto_fd int fd = -1;
+
+	layout_pane_log(id, path);
+	if (fs_mkdirs(l->root_fd, LAYOUT_PANE_LOGS, e) < 0 || open_log(l, path, &fd, &size, e) < 0)
+		return -1;
+	return fs_write_all(fd, text, len, e) < 0 ? err_wrap(e, "%s", path) : 0;
+}
+
 int panelog_run(const struct layout *l, const struct peer_id *id, int64_t max_bytes, int keep,
 		struct err *e)
 {

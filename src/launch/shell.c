@@ -5,6 +5,7 @@
 #include <termios.h>
 
 #include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
 #include "iapeer/base/str.h"
 #include "iapeer/registry/state_file.h"
 #include "iapeer/runtime/screen.h"
@@ -111,6 +112,35 @@ static bool row_shows(struct pane *p, int64_t from, bool *out_prompt)
 	want = trimmed_len(m.prompt);
 	*out_prompt = n >= want && memcmp(buf_cstr(&row) + n - want, m.prompt, want) == 0;
 	return n > 0;
+}
+
+bool shell_shows_prompt(const struct pane *p)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(4096);
+	AUTO(buf_done) struct buf row = BUF_INIT(4096);
+	struct shell_memory m;
+	size_t want;
+	struct err e;
+
+	shell_memory_load(p, &m);
+	want = trimmed_len(m.prompt);
+	if (want == 0 || fs_read_at(p->layout->root_fd, p->log, -4096, 4096, &b, &e) < 0)
+		return true;
+	screen_last_row(buf_cstr(&b), b.len, &row);
+	return row.len >= want && memcmp(row.p, m.prompt, want) == 0;
+}
+
+bool shell_runs_builtin(const struct pane *p)
+{
+	struct shell_facts f;
+	struct shell_memory m;
+
+	shell_look(p, &f);
+	if (!f.known || !f.at_prompt || !f.canonical)
+		return false;
+	/* One that edits lines itself leaves the terminal to what it runs. */
+	shell_memory_load(p, &m);
+	return m.raw || !shell_shows_prompt(p);
 }
 
 /* What has been seen of the pane so far. */

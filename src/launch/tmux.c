@@ -137,14 +137,6 @@ static void add_all(struct strv *out, const char *const *args)
 		strv_add(out, *args);
 }
 
-static void add_pipe(struct strv *a, int64_t max_bytes, int keep)
-{
-	strv_fmt(a,
-		 "exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" --max-bytes=%lld "
-		 "--keep=%d",
-		 (long long)max_bytes, keep);
-}
-
 static void start_args(const struct tmux_start *s, struct strv *a)
 {
 	auto_free char *dir = format_escaped(s->workdir);
@@ -157,7 +149,7 @@ static void start_args(const struct tmux_start *s, struct strv *a)
 		add_arg(a, s->argv->v[i]);
 	tmux_watch_words(NULL, a);
 	add_all(a, (const char *const[]){";", "pipe-pane", NULL});
-	add_pipe(a, s->panelog_max_bytes, s->panelog_keep);
+	tmux_watch_pipe(s->panelog_max_bytes, s->panelog_keep, false, a);
 }
 
 #define FACTS "#{pid} #{pane_pid} #{pane_id} #{pane_tty}"
@@ -355,7 +347,7 @@ int tmux_heal_pipe(const struct tmux *t, int64_t max_bytes, int keep, int64_t de
 	if (!*out_was_lost)
 		return 0;
 	add_all(&set, (const char *const[]){"pipe-pane", "-t", t->pane, NULL});
-	add_pipe(&set, max_bytes, keep);
+	tmux_watch_pipe(max_bytes, keep, true, &set);
 	return run(t, &set, &o, &r, "pipe-pane", e);
 }
 
@@ -367,6 +359,8 @@ int tmux_retrofit(const struct tmux *t, const char *root, const char *identity, 
 	struct proc_opts o = {.deadline_ms = deadline_ms};
 
 	add_all(&a, (const char *const[]){"set-environment", "-g", "IAPEER_ROOT", NULL});
+	add_arg(&a, root);
+	add_all(&a, (const char *const[]){";", "set-option", "-g", "@iapeer_root", NULL});
 	add_arg(&a, root);
 	add_all(&a, (const char *const[]){";", "set-environment", "-g", "PEER_IDENTITY", identity,
 					  NULL});

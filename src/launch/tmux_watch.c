@@ -57,3 +57,14 @@ void tmux_watch_words(const char *pane, struct strv *out)
 	strv_add(out, died_hook);
 	add_aliases(out);
 }
+
+void tmux_watch_pipe(int64_t max_bytes, int keep, bool theirs, struct strv *out)
+{
+	static const char ours[] = "exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\"";
+	static const char any[] = "r=#{q:@iapeer_root}; IAPEER_ROOT=\"${r:-$IAPEER_ROOT}\"; "
+				  "export IAPEER_ROOT; exec \"$IAPEER_ROOT/bin/iapeer\" _panelog "
+				  "#{session_name}";
+
+	strv_fmt(out, "%s --max-bytes=%lld --keep=%d", theirs ? any : ours, (long long)max_bytes,
+		 keep);
+}

@@ -4,12 +4,14 @@
 #include <string.h>
 
 #include "iapeer/base/clock.h"
+#include "iapeer/base/fs.h"
 #include "iapeer/base/journal.h"
 #include "iapeer/base/log.h"
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/report.h"
 #include "iapeer/launch/launch.h"
 #include "iapeer/launch/pane.h"
+#include "iapeer/launch/panelog.h"
 #include "iapeer/launch/ready.h"
 #include "iapeer/launch/tmux.h"
 #include "iapeer/lifecycle/converse.h"
@@ -17,6 +19,9 @@
 #include "iapeer/lifecycle/step.h"
 
 #include "iapeer/base/banned.h"
+
+#define ADOPTED    "adopted" /* the cause of a session that somebody else has started */
+#define ADOPTED_MS 2000      /* it has been there for a while: it shows at once, or only later */
 
 static const struct layout *layout_of(const struct step *s)
 {
@@ -62,27 +67,29 @@ static int arm(const struct step *s, const struct session *session, struct err *
 
 /* Who made it may not have known of hook, witness and pane log. Without them it is watched all the
  * same: the kernel tells of its end. */
-static void retrofit(const struct step *s, const struct session *session)
+static void retrofit(const struct step *s, const struct session *session, bool *out_lost)
 {
 	const struct settings *st = s->in->settings;
 	struct tmux t = {.pane = ""};
 	int64_t until = clock_mono_ms() + 5000;
-	bool lost;
 	struct err e;
 
+	*out_lost = false;
 	str_cut(t.socket, sizeof t.socket, session->socket);
 	str_cut(t.pane, sizeof t.pane, session->pane_id);
 	if (launch_tmux_bin(layout_of(s), st, t.bin, &e) < 0 ||
 	    tmux_retrofit(&t, layout_of(s)->root, s->identity, until, &e) < 0 ||
-	    tmux_heal_pipe(&t, st->panelog_max_bytes, st->panelog_keep, until, &lost, &e) < 0)
+	    tmux_heal_pipe(&t, st->panelog_max_bytes, st->panelog_keep, until, out_lost, &e) < 0)
 		log_warn("apply", "identity=%s %s", s->identity, e.msg);
 }
 
 int step_arm(struct step *s, struct err *e)
 {
+	bool lost;
+
 	if (arm(s, &s->seen.session, e) < 0)
 		return -1;
-	retrofit(s, &s->seen.session);
+	retrofit(s, &s->seen.session, &lost);
 	return 0;
 }
 
@@ -125,12 +132,13 @@ static int make_ready(struct step *s, struct session *session, struct err *e)
 	const struct settings *st = s->in->settings;
 	int64_t gate =
 	    st->boot_deadline_ms < st->ready_gate_ms ? st->boot_deadline_ms : st->ready_gate_ms;
+	bool adopted = strcmp(session->cause, ADOPTED) == 0;
 	const struct layout *l = layout_of(s);
 
 	if (pane_open(&pane, l, st, &s->manifest, session, e) < 0)
 		return -1;
 	pane.trust = s->profile.trust;
-	if (pane_wait_ready(&pane, clock_mono_ms() + gate, e) < 0) {
+	if (pane_wait_ready(&pane, clock_mono_ms() + (adopted ? ADOPTED_MS : gate), e) < 0) {
 		if (e->code != ERR_QUEUED)
 			return -1;
 		snprintf(s->out->waiting, sizeof s->out->waiting, "%.200s", e->msg);
@@ -243,7 +251,48 @@ int step_ready(struct step *s, struct err *e)
 
 	if (rc >= 0)
 		return rc;
+	/* Not ours to end: somebody else has started it. */
+	if (strcmp(session.cause, ADOPTED) == 0)
+		return -1;
 	return step_down(s, &session, e) ? 0 : give_up(s, &session, e);
+}
+
+/* ---- a server that no record tells of ---- */
+
+static int64_t log_size(const struct step *s)
+{
+	char path[LAYOUT_PATH];
+	struct fs_info info;
+	struct err e;
+
+	layout_pane_log(&s->in->id, path);
+	return fs_stat(layout_of(s)->root_fd, path, &info, &e) == 0 && info.exists ? info.size : 0;
+}
+
+/* What its screen shows stands at the front of its log: where its prompt is, what its last words
+ * were, follows from there. */
+static void begin_log(const struct step *s, const struct session *session)
+{
+	AUTO(tmux_look_done) struct tmux_look look = {.cursor_x = -1};
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_SCREEN);
+	AUTO(pane_done) struct pane pane = PANE_INIT;
+	const char *line;
+	struct err e;
+
+	if (pane_open(&pane, layout_of(s), s->in->settings, &s->manifest, session, &e) < 0 ||
+	    tmux_look(&pane.tmux, false, clock_mono_ms() + 5000, &look, &e) < 0) {
+		log_warn("apply", "identity=%s %s", s->identity, e.msg);
+		return;
+	}
+	line = buf_cstr(&look.screen);
+	for (int y = 0; y <= look.cursor_y && *line; y++) {
+		size_t n = strcspn(line, "\n");
+
+		buf_fmt(&b, "%s%.*s", y ? "\r\n" : "", (int)n, line);
+		line += n + (line[n] == '\n');
+	}
+	if (panelog_add(layout_of(s), &s->in->id, buf_cstr(&b), b.len, &e) < 0)
+		log_warn("apply", "identity=%s %s", s->identity, e.msg);
 }
 
 int step_adopt(struct step *s, struct err *e)
@@ -253,7 +302,9 @@ int step_adopt(struct step *s, struct err *e)
 				  .woke_at_ms = clock_utc_ms(),
 				  .woke_mono_ms = clock_mono_ms(),
 				  .mode = "fresh",
-				  .cause = "adopted"};
+				  .cause = ADOPTED,
+				  .log_start = log_size(s)};
+	bool lost;
 	struct tmux t = {.pane = ""};
 	struct err none;
 
@@ -279,6 +330,15 @@ int step_adopt(struct step *s, struct err *e)
 		str_cut(session.cwd, sizeof session.cwd, s->record->cwd);
 	if (plat_boot_id(session.boot_id, e) < 0 || arm(s, &session, e) < 0)
 		return -1;
-	retrofit(s, &session);
-	return session_save(layout_of(s), &session, e);
+	retrofit(s, &session, &lost);
+	if (lost)
+		begin_log(s, &session);
+	else
+		session.log_start = 0; /* a start of ours that was killed half way wrote it */
+	if (session_save(layout_of(s), &session, e) < 0)
+		return -1;
+	/* One that is not ready yet is waited for when there is something for it. */
+	if (make_ready(s, &session, &none) < 0)
+		log_info("apply", "identity=%s adopted, not ready: %s", s->identity, none.msg);
+	return 0;
 }

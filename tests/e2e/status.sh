@@ -50,6 +50,15 @@ must iapeer send bob "sleep 60"
 check_exit "interrupt a shell" 0 iapeer interrupt bob --json
 check_eq "interrupted" interrupted "$(json action)"
 check_exit "then it is idle" 0 iapeer wait bob --for idle --timeout 5
+for builtin in 'read line' 'while :; do :; done' 'sleep 7 & wait' 'echo "no end'; do
+	must iapeer send bob "$builtin"
+	[ "${builtin%% *}" = echo ] || check_soon "it runs a builtin: $builtin" 3 is_status bob "working process"
+	check_exit "which can be interrupted" 0 iapeer interrupt bob --json
+	check_eq "and is: $builtin" interrupted "$(json action)"
+	check_exit "then it is idle" 0 iapeer wait bob --for idle --timeout 5
+done
+must iapeer send bob "echo still here >interrupted"
+check_soon "its shell goes on" 3 grep -q here "$IAPEER_ROOT/peers/bob/interrupted"
 check_exit "a shell cannot compact" 5 iapeer compact bob
 iapeer wait bob --for gone --timeout 10 >gone.out 2>&1 &
 waiter=$!

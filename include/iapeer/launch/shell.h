@@ -11,6 +11,11 @@ struct shell_facts {
 	bool sleeping;  /* the shell waits for something: for input, when it is in the foreground */
 };
 void shell_look(const struct pane *p, struct shell_facts *out);
+/* Is a command running that is no process of its own (read, wait, a loop)? False where another
+ * program is in the foreground, and where it cannot be known. By files only. */
+bool shell_runs_builtin(const struct pane *p);
+/* Does the cursor's row begin with the prompt that we know? True where none is known. */
+bool shell_shows_prompt(const struct pane *p);
 
 /* <identity>.composer: what we last knew of its prompt. Lost with the machine without harm. */
 struct shell_memory {

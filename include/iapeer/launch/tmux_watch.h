@@ -7,3 +7,6 @@
  * the hook, and the aliases that note who asks for a kill (canary/witness.h). The hook first: its
  * own kill-ses must never be an alias's concern. */
 void tmux_watch_words(const char *pane, struct strv *out);
+/* What pipe-pane runs. `theirs`: the server may be somebody else's; pipe-pane runs in the
+ * environment of its process, which then knows nothing of us, and tmux_retrofit() has told it. */
+void tmux_watch_pipe(int64_t max_bytes, int keep, bool theirs, struct strv *out);
