@@ -1,8 +1,5 @@
 #include "iapeer/cli/verbs.h"
 
-#include <string.h>
-
-#include "iapeer/base/str.h"
 #include "iapeer/cli/verb_opts.h"
 #include "iapeer/cli/verb_runs.h"
 
@@ -430,22 +427,3 @@ const struct verb verbs[] = {
 	       "watching or none."},
 };
 const size_t n_verbs = sizeof verbs / sizeof verbs[0];
-
-const struct verb *verb_find(const char *name)
-{
-	for (size_t i = 0; i < n_verbs; i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			return &verbs[i];
-	return NULL;
-}
-
-const char *verb_nearest(const char *typed)
-{
-	const char *names[sizeof verbs / sizeof verbs[0]];
-	size_t n = 0;
-
-	for (size_t i = 0; i < n_verbs; i++)
-		if (!(verbs[i].flags & V_HIDDEN))
-			names[n++] = verbs[i].name;
-	return str_nearest(typed, names, n);
-}
