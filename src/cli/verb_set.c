@@ -13,6 +13,7 @@
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/words.h"
+#include "iapeer/lifecycle/converse.h"
 #include "iapeer/lifecycle/move.h"
 #include "iapeer/lifecycle/move_intent.h"
 #include "iapeer/registry/service.h"
@@ -22,6 +23,7 @@
 #include "iapeer/base/banned.h"
 
 #define KEEPER_WAIT_MS 10000
+#define LOCK_WAIT_MS   10000
 
 /* The peer that is changed: the profile is edited, the registry follows it. */
 struct edit {
@@ -29,6 +31,7 @@ struct edit {
 	const struct peer_record *record;
 	struct profile profile;
 	char name[PEER_NAME_MAX + 1], folder[LAYOUT_PATH]; /* as they are to be */
+	char works_in[LAYOUT_PATH];                        /* as it was */
 	bool workdir_given;
 };
 
@@ -305,9 +308,26 @@ static int move(struct edit *x, struct err *e)
 		return err_set(
 		    e, ERR_REFUSED, 0,
 		    "the registry was written by a newer iapeer; it is read, not written");
-	keep_workdir(x);
 	str_cut(x->profile.name, sizeof x->profile.name, x->name);
 	return move_peer(&x->c->layout, &x->c->settings, &m, e);
+}
+
+/* The conversations go along with the workdir. First, for until they were resumed there they may go
+ * on in either. */
+static int move_conversations(struct edit *x, struct err *e)
+{
+	const char *to = x->profile.workdir[0] ? x->profile.workdir : x->folder;
+
+	for (size_t i = 0; i < x->record->runtimes.n && strcmp(x->works_in, to) != 0; i++) {
+		AUTO(lock_done) struct lock lock = LOCK_INIT;
+		struct peer_id id;
+
+		if (peer_make(x->record->runtimes.v[i], x->record->name, &id, e) < 0 ||
+		    peer_lock(x->c, &id, "set", LOCK_WAIT_MS, &lock, e) < 0 ||
+		    converse_move(&x->c->layout, &id, x->works_in, to, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static bool moves(const struct edit *x)
@@ -315,12 +335,28 @@ static bool moves(const struct edit *x)
 	return strcmp(x->name, x->record->name) != 0 || strcmp(x->folder, x->record->cwd) != 0;
 }
 
+/* Its owner may have moved the folder already: the profile went along. */
+static int load_profile(struct edit *x, const struct parsed *p, struct err *e)
+{
+	static const char key[] = "folder=";
+	char folder[LAYOUT_PATH];
+	struct err none;
+
+	if (profile_load(x->record->cwd, &x->profile, e) == 0)
+		return 0;
+	for (size_t i = 1; e->code == ERR_NOT_FOUND && i < p->n_args; i++)
+		if (str_starts(p->args[i], key) &&
+		    words_folder(p->args[i] + strlen(key), folder, &none) == 0 &&
+		    profile_load(folder, &x->profile, &none) == 0)
+			return 0;
+	return peer_profile(x->record, &x->profile, e);
+}
+
 int verb_set(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	AUTO(edit_done) struct edit x = {.c = c};
 
-	if (registry_need(&c->registry, p->args[0], &x.record, e) < 0 ||
-	    peer_profile(x.record, &x.profile, e) < 0)
+	if (registry_need(&c->registry, p->args[0], &x.record, e) < 0 || load_profile(&x, p, e) < 0)
 		return -1;
 	if (strcmp(x.profile.name, x.record->name) != 0)
 		return err_set(e, ERR_REFUSED, 0, "the profile in %s is of %s", x.record->cwd,
@@ -329,7 +365,12 @@ int verb_set(struct ctx *c, const struct parsed *p, struct err *e)
 		words_unite(&x.profile.runtimes, x.record->runtimes.v[i]);
 	str_cut(x.name, sizeof x.name, x.record->name);
 	str_cut(x.folder, sizeof x.folder, x.record->cwd);
-	if (apply_keys(&x, p, e) < 0 || (moves(&x) ? move(&x, e) : save(&x, e)) < 0)
+	str_cut(x.works_in, sizeof x.works_in,
+		x.profile.workdir[0] ? x.profile.workdir : x.record->cwd);
+	if (apply_keys(&x, p, e) < 0)
+		return -1;
+	keep_workdir(&x);
+	if (move_conversations(&x, e) < 0 || (moves(&x) ? move(&x, e) : save(&x, e)) < 0)
 		return -1;
 	/* One that is to be there always is, from now on. */
 	if (x.profile.wake_policy == WAKE_ALWAYS &&

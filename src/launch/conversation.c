@@ -30,6 +30,8 @@ int conversation_load(const struct layout *l, const struct peer_id *id, struct c
 	if (state_read(l, id, "conversation", path, &j, e) < 0 ||
 	    json_opt_str(j, path, "id", c.id, sizeof c.id, e) < 0 ||
 	    json_req_str(j, path, "workdir", c.workdir, sizeof c.workdir, e) < 0 ||
+	    json_opt_str(j, path, "workdirBefore", c.workdir_before, sizeof c.workdir_before, e) <
+		0 ||
 	    json_opt_str(j, path, "transcript", c.transcript, sizeof c.transcript, e) < 0 ||
 	    json_opt_i64(j, path, "startedAtMs", 0, INT64_MAX / 2, &c.started_at_ms, e) < 0 ||
 	    json_opt_i64(j, path, "usedAtMs", 0, INT64_MAX / 2, &c.used_at_ms, e) < 0 ||
@@ -50,6 +52,7 @@ int conversation_save(const struct layout *l, const struct peer_id *id,
 	json_set_i64(j, "format", 1);
 	json_set_str_opt(j, "id", c->id);
 	json_set_str(j, "workdir", c->workdir);
+	json_set_str_opt(j, "workdirBefore", c->workdir_before);
 	json_set_str_opt(j, "transcript", c->transcript);
 	json_set_i64(j, "startedAtMs", c->started_at_ms);
 	json_set_i64(j, "usedAtMs", c->used_at_ms);

@@ -205,7 +205,8 @@ int conversation_check(const struct launch_in *in, const struct conversation *c,
 	if (!conversation_id_valid(c->id))
 		return err_set(e, ERR_NOT_FOUND, 0, "%s has not told the id of it",
 			       in->manifest->runtime);
-	if (strcmp(c->workdir, launch_workdir(in)) != 0)
+	if (strcmp(c->workdir, launch_workdir(in)) != 0 &&
+	    strcmp(c->workdir_before, launch_workdir(in)) != 0)
 		return err_set(e, ERR_NOT_FOUND, 0, "it was held in %s", c->workdir);
 	if (launch_environment(in, &env, &args, e) < 0)
 		return -1;

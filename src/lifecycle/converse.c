@@ -57,6 +57,7 @@ int converse_ready(const struct layout *l, const struct session *s, struct err *
 		c.started_at_ms = s->woke_at_ms;
 	str_cut(c.id, sizeof c.id, s->conversation);
 	str_cut(c.workdir, sizeof c.workdir, s->cwd);
+	c.workdir_before[0] = '\0';
 	c.used_at_ms = clock_utc_ms();
 	c.reports_from = s->reports_from;
 	c.failed = false;
@@ -76,6 +77,21 @@ int converse_note(const struct layout *l, const struct peer_id *id, struct err *
 		return -1;
 	if (strcmp(c.id, known.id) == 0 && strcmp(c.transcript, known.transcript) == 0)
 		return 0;
+	return conversation_save(l, id, &c, e);
+}
+
+int converse_move(const struct layout *l, const struct peer_id *id, const char *from,
+		  const char *to, struct err *e)
+{
+	struct conversation c;
+
+	if (conversation_load(l, id, &c, e) < 0)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	/* Where it was held before it may have been told to go on elsewhere, and nobody has. */
+	if (strcmp(c.workdir, from) != 0 && strcmp(c.workdir_before, from) != 0)
+		return 0;
+	str_cut(c.workdir_before, sizeof c.workdir_before, from);
+	str_cut(c.workdir, sizeof c.workdir, to);
 	return conversation_save(l, id, &c, e);
 }
 

@@ -65,8 +65,10 @@ check_exit "it works where it did" 0 iapeer ask rob pwd
 check_eq "there its conversation is" "$home" "$out"
 must iapeer stop rob
 must iapeer start rob
+must iapeer set rob description="goes along"
 mv "$E2E_DIR/there" "$E2E_DIR/moved"
 check_exit "a folder that its owner has moved" 0 iapeer set rob folder="$E2E_DIR/moved" workdir=
+check_has "its profile went along" "$(cat "$E2E_DIR/moved/.iapeer/peer-profile.json")" "goes along"
 check_exit "works" 0 iapeer ask rob pwd
 check_eq "without a workdir in the folder itself" "$E2E_DIR/moved" "$out"
 must iapeer stop rob

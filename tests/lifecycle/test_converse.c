@@ -102,6 +102,33 @@ static void a_parked_conversation_is_resumed_by_its_id(void **state)
 	assert_string_equal(world_session(w).conversation, first.id);
 }
 
+static void a_conversation_goes_along_with_its_peers_workdir(void **state)
+{
+	struct world *w = *state;
+	char here[LAYOUT_PATH];
+	struct conversation c;
+
+	NEEDS_TMUX();
+	talker(w);
+	wake(w, "m1");
+	park(w);
+	str_cut(here, sizeof here, known(w).workdir);
+	OK(converse_move(&w->l, &w->id, "/somewhere/else", "/third", e));
+	assert_string_equal(known(w).workdir, here); /* another's */
+	OK(converse_move(&w->l, &w->id, here, "/new", e));
+	assert_string_equal(known(w).workdir, "/new");
+	/* The change itself has failed: nothing is lost. */
+	assert_string_equal(wake(w, "m2").mode, "resume");
+	c = known(w);
+	assert_string_equal(c.workdir, here);
+	assert_string_equal(c.workdir_before, "");
+	park(w);
+	OK(converse_move(&w->l, &w->id, here, "/new", e));
+	OK(converse_move(&w->l, &w->id, here, "/newer", e));
+	OK(converse_move(&w->l, &w->id, "/newer", here, e));
+	assert_string_equal(wake(w, "m3").mode, "resume");
+}
+
 static void a_killed_servers_conversation_comes_back(void **state)
 {
 	struct world *w = *state;
@@ -367,6 +394,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    WITH_WORLD(a_parked_conversation_is_resumed_by_its_id),
+	    WITH_WORLD(a_conversation_goes_along_with_its_peers_workdir),
 	    WITH_WORLD(a_killed_servers_conversation_comes_back),
 	    WITH_WORLD(what_the_program_reports_is_believed),
 	    WITH_WORLD(attach_resumes_and_starts_nothing_fresh),

@@ -11,7 +11,8 @@
 struct conversation {
 	char id[CONVERSATION_ID]; /* "" : the program has not told it yet */
 	char workdir[LAYOUT_PATH];
-	char transcript[LAYOUT_PATH];      /* its file, as the program told; "" : not told */
+	char workdir_before[LAYOUT_PATH]; /* its peer was told to work elsewhere; "" : it was not */
+	char transcript[LAYOUT_PATH];     /* its file, as the program told; "" : not told */
 	int64_t started_at_ms, used_at_ms; /* UTC */
 	int64_t reports_from;              /* what its program says stands behind this offset of
 					      <identity>.reports */
