@@ -116,6 +116,7 @@ static void look_at_program(struct doctor *d, const char *runtime, struct strv *
 	if (m.kind == KIND_TUI)
 		program_version(program, env, version, sizeof version);
 	doctor_say(d, FOUND_OK, runtime, NULL, "%s%s%s", program, version[0] ? ", " : "", version);
+	doctor_login(d, &m, env);
 }
 
 void doctor_runtimes(struct doctor *d)

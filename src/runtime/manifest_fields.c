@@ -98,6 +98,8 @@ static const struct field fields[] = {
     {"retry_any", T_LIST, AT(manifest, retry_any), NULL},
     {"failed_line", T_LIST, AT(manifest, failed_line), NULL},
     {"dialogs", T_DIALOGS, AT(manifest, dialogs), NULL},
+    {"setup_any", T_LIST, AT(manifest, setup_any), NULL},
+    {"login_any", T_LIST, AT(manifest, login_any), NULL},
     {"submit", T_KEYS, AT(manifest, submit), NULL},
     {"interrupt", T_KEYS, AT(manifest, interrupt), NULL},
     {"compact", T_TEXT, AT(manifest, compact), NULL},

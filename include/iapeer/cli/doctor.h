@@ -31,6 +31,10 @@ void doctor_runtimes(struct doctor *d);
 void doctor_environment(struct doctor *d);
 void doctor_disk(struct doctor *d);
 
+/* doctor_login.c */
+struct manifest;
+void doctor_login(struct doctor *d, const struct manifest *m, const struct strv *env);
+
 /* doctor_files.c */
 void doctor_modes(struct doctor *d);
 void doctor_binary(struct doctor *d);

@@ -69,6 +69,8 @@ struct manifest {
 	struct strv retry_any;    /* "· retrying in" */
 	struct strv
 	    failed_line; /* a line of its conversation's file with all of these: a turn failed */
+	struct strv setup_any; /* signs that its first questions were answered, for doctor */
+	struct strv login_any; /* signs that it is logged in */
 	struct dialog dialogs[MANIFEST_DIALOGS];
 	size_t n_dialogs;
 
