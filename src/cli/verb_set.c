@@ -335,21 +335,26 @@ static bool moves(const struct edit *x)
 	return strcmp(x->name, x->record->name) != 0 || strcmp(x->folder, x->record->cwd) != 0;
 }
 
+static bool has_profile(const char *folder)
+{
+	AUTO(profile_done) struct profile p = {.tree = NULL};
+	struct err e;
+
+	return profile_load(folder, &p, &e) == 0 || e.code != ERR_NOT_FOUND;
+}
+
 /* Its owner may have moved the folder already: the profile went along. */
 static int load_profile(struct edit *x, const struct parsed *p, struct err *e)
 {
 	static const char key[] = "folder=";
-	char folder[LAYOUT_PATH];
+	struct peer_record there = *x->record; /* its lists stay the registry's */
 	struct err none;
 
-	if (profile_load(x->record->cwd, &x->profile, e) == 0)
-		return 0;
-	for (size_t i = 1; e->code == ERR_NOT_FOUND && i < p->n_args; i++)
+	for (size_t i = 1; i < p->n_args && !has_profile(there.cwd); i++)
 		if (str_starts(p->args[i], key) &&
-		    words_folder(p->args[i] + strlen(key), folder, &none) == 0 &&
-		    profile_load(folder, &x->profile, &none) == 0)
-			return 0;
-	return peer_profile(x->record, &x->profile, e);
+		    words_folder(p->args[i] + strlen(key), there.cwd, &none) < 0)
+			memcpy(there.cwd, x->record->cwd, sizeof there.cwd);
+	return peer_profile(&there, &x->profile, e);
 }
 
 int verb_set(struct ctx *c, const struct parsed *p, struct err *e)

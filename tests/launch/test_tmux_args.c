@@ -139,8 +139,9 @@ static void a_server_of_somebody_elses_is_told_the_same(void **state)
 	OK(tmux_retrofit(&t, "/a root;", "shell-bob", soon(), e));
 	buf_fmt(
 	    &want,
-	    "set-environment|-g|IAPEER_ROOT|/a root\\;|;|set-environment|-g|PEER_IDENTITY|shell-"
-	    "bob|;|set-option|-p|-t|%%3|remain-on-exit|on|;|set-hook|-p|-t|%%3|pane-died|%s|",
+	    "set-environment|-g|IAPEER_ROOT|/a root\\;|;|set-option|-g|@iapeer_root|/a root\\;|;|"
+	    "set-environment|-g|PEER_IDENTITY|shell-bob|;|set-option|-p|-t|%%3|remain-on-exit|on|;|"
+	    "set-hook|-p|-t|%%3|pane-died|%s|",
 	    hook);
 	add_aliases(&want);
 	called_with(w, 0, buf_cstr(&want));
@@ -362,9 +363,11 @@ static void a_lost_pipe_is_set_again_and_a_good_one_left_alone(void **state)
 	assert_false(lost);
 	OK(tmux_heal_pipe(&t, 1000, 2, soon(), &lost, e));
 	assert_true(lost);
-	called_with(w, 2,
-		    "pipe-pane|-t|%3|exec \"$IAPEER_ROOT/bin/iapeer\" _panelog \"$PEER_IDENTITY\" "
-		    "--max-bytes=1000 --keep=2|");
+	called_with(
+	    w, 2,
+	    "pipe-pane|-t|%3|r=#{q:@iapeer_root}; IAPEER_ROOT=\"${r:-$IAPEER_ROOT}\"; export "
+	    "IAPEER_ROOT; exec \"$IAPEER_ROOT/bin/iapeer\" _panelog #{session_name} "
+	    "--max-bytes=1000 --keep=2|");
 }
 
 /* ---- the binary ---- */
