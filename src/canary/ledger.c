@@ -78,7 +78,11 @@ static int load_one(const struct layout *l, const char *identity, const char *wh
 
 	if (record_path(identity, what, path, e) < 0 || fs_read(l->root_fd, path, &b, e) < 0)
 		return -1;
-	return parse(buf_cstr(&b), b.len, path, out, e);
+	if (parse(buf_cstr(&b), b.len, path, out, e) < 0)
+		return -1;
+	/* The file's name says whose it is: a record of another name could never be dropped. */
+	snprintf(out->identity, sizeof out->identity, "%s", identity);
+	return 0;
 }
 
 int canary_load(const struct layout *l, const char *identity, enum canary_state *out_state,

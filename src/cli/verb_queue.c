@@ -11,6 +11,7 @@
 #include "iapeer/cli/targets.h"
 #include "iapeer/delivery/queue.h"
 #include "iapeer/delivery/receipt.h"
+#include "iapeer/delivery/sending.h"
 #include "iapeer/supervise/await.h"
 #include "iapeer/supervise/client.h"
 
@@ -124,6 +125,20 @@ static void say(struct ctx *c, const struct peer_id *id, const char *message_id,
 	buf_fmt(&c->out, "%s: %s\n", message_id, action);
 }
 
+/* What may be in the session already cannot be said to have been dropped. */
+static int refuse_begun(const struct ctx *c, const struct peer_id *id, const char *message_id,
+			struct err *e)
+{
+	struct sending begun;
+
+	if (sending_load(&c->layout, id, &begun, e) < 0)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	if (strcmp(begun.id, message_id) != 0)
+		return 0;
+	err_set(e, ERR_TIMEOUT, 0, "%s is being delivered", message_id);
+	return err_hint(e, "iapeer queue %s", id->name);
+}
+
 /* The receipt goes first, as in a delivery: its sender, who may be waiting, learns what became of
  * it. */
 static int drop(struct ctx *c, const struct targets *t, const char *message_id, struct err *e)
@@ -138,7 +153,7 @@ static int drop(struct ctx *c, const struct targets *t, const char *message_id, 
 	    peer_lock(c, &id, "queue drop", LOCK_WAIT_MS, &lock, e) < 0)
 		return -1;
 	if (locate(c, t, message_id, &id, file, e) < 0 ||
-	    queue_read(&c->layout, &id, file, &m, e) < 0)
+	    queue_read(&c->layout, &id, file, &m, e) < 0 || refuse_begun(c, &id, message_id, e) < 0)
 		return -1;
 	r.accepted_at_ms = m.accepted_at_ms;
 	if (!str_put(r.id, sizeof r.id, message_id) ||

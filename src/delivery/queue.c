@@ -212,6 +212,28 @@ int queue_put(const struct layout *l, const struct peer_id *id, struct queue_ite
 	return 0;
 }
 
+int queue_join(const struct layout *l, const struct peer_id *from, const struct peer_id *to,
+	       struct err *e)
+{
+	AUTO(strv_done) struct strv files = STRV_INIT;
+	char old[LAYOUT_PATH + 64], new[LAYOUT_PATH + 64], file[64];
+	int64_t number;
+
+	if (queue_files(l, from, &files, e) < 0)
+		return -1;
+	for (size_t i = 0; i < files.n; i++) {
+		if (next_number(l, to, &number, e) < 0)
+			return -1;
+		snprintf(file, sizeof file, "%010lld.json", (long long)number);
+		queue_path(from, files.v[i], old, sizeof old);
+		queue_path(to, file, new, sizeof new);
+		if (fs_rename(l->root_fd, old, new, e) < 0)
+			return -1;
+	}
+	queue_path(from, NULL, old, sizeof old);
+	return fs_remove_tree(l->root_fd, old, e);
+}
+
 static int parse_item(const struct json *j, const char *where, struct queue_item *m, struct err *e)
 {
 	char kind[16] = "", from[96] = "", nature[16] = "", wait[16] = "delivered";

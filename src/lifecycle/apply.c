@@ -12,6 +12,7 @@
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/lifecycle/activity.h"
+#include "iapeer/lifecycle/identities.h"
 #include "iapeer/lifecycle/marks.h"
 #include "iapeer/lifecycle/step.h"
 #include "iapeer/registry/service.h"
@@ -279,6 +280,20 @@ static int still_here(const struct step *s, struct err *e)
 	return err_set(e, ERR_NOT_FOUND, 0, "%s was renamed or removed meanwhile", s->in->id.name);
 }
 
+/* Cut short between our start and our lock, a move or a removal comes first: a server started under
+ * the old name would be moved or removed with it, alive. Whoever starts next finishes it
+ * (move_catch_up). What only ends or looks may go on. */
+static int nothing_pends(const struct step *s, struct err *e)
+{
+	enum trigger t = s->in->trigger;
+
+	if (t == TRIG_STOP || t == TRIG_REMOVE || t == TRIG_LOOK ||
+	    !identities_cut_short(s->in->layout, s->in->id.name))
+		return 0;
+	return err_set(e, ERR_TIMEOUT, 0, "the move or removal of %s is not finished",
+		       s->in->id.name);
+}
+
 static int settle_locked(struct step *s, int64_t deadline_ms, struct err *e)
 {
 	AUTO(lock_done) struct lock lock = LOCK_INIT;
@@ -289,7 +304,7 @@ static int settle_locked(struct step *s, int64_t deadline_ms, struct err *e)
 	if (lock_take(&lock, in->layout->root_fd, path, trigger_word(in->trigger), deadline_ms, e) <
 	    0)
 		return e->code == ERR_TIMEOUT ? err_wrap(e, "%s is busy", in->id.name) : -1;
-	if (still_here(s, e) < 0)
+	if (nothing_pends(s, e) < 0 || still_here(s, e) < 0)
 		return -1;
 	if (in->trigger == TRIG_STOP && mark_set(in->layout, &in->id, MARK_STOPPED, e) < 0)
 		return -1;

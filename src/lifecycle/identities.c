@@ -87,3 +87,12 @@ bool observed_runs(const struct observation *o)
 	return o->snap.session == SESSION_LIVE || o->snap.session == SESSION_UNKNOWN ||
 	       o->snap.session == SESSION_PANE_DEAD || o->snap.session == SESSION_LEFTOVER;
 }
+
+bool identities_cut_short(const struct layout *l, const char *name)
+{
+	char moving[LAYOUT_PATH], removing[LAYOUT_PATH];
+
+	layout_moving(name, moving);
+	layout_removing(name, removing);
+	return fs_exists(l->root_fd, moving) || fs_exists(l->root_fd, removing);
+}

@@ -10,6 +10,7 @@
 #include "iapeer/base/json.h"
 #include "iapeer/base/log.h"
 #include "iapeer/base/str.h"
+#include "iapeer/delivery/queue.h"
 #include "iapeer/lifecycle/apply.h"
 #include "iapeer/lifecycle/identities.h"
 #include "iapeer/lifecycle/move_intent.h"
@@ -67,14 +68,42 @@ static int move_folder(const struct move_plan *p, struct err *e)
 	return fs_rename(AT_FDCWD, from, to, e);
 }
 
-static int move_file(const struct layout *l, const char *dir, const char *file, const char *to,
-		     const char *rest, struct err *e)
+static int join_folders(const struct layout *l, const char *old, const char *new, struct err *e)
 {
-	char old[LAYOUT_PATH * 2], new[LAYOUT_PATH * 2];
+	AUTO(strv_done) struct strv files = STRV_INIT;
+	char from[LAYOUT_PATH * 3], to[LAYOUT_PATH * 3];
 
+	if (fs_list(l->root_fd, old, &files, e) < 0)
+		return -1;
+	for (size_t i = 0; i < files.n; i++) {
+		snprintf(from, sizeof from, "%s/%.255s", old, files.v[i]);
+		snprintf(to, sizeof to, "%s/%.255s", new, files.v[i]);
+		if (fs_rename(l->root_fd, from, to, e) < 0)
+			return -1;
+	}
+	return fs_remove_tree(l->root_fd, old, e);
+}
+
+/* A folder may be under both names: a crash cut the move short, and until it is finished messages
+ * are accepted under the old name. */
+static int move_file(const struct layout *l, const char *dir, const char *file,
+		     const struct peer_id *to, struct err *e)
+{
+	char old[LAYOUT_PATH * 2], new[LAYOUT_PATH * 2], identity[PEER_IDENTITY_MAX + 1];
+	struct peer_id from;
+	const char *what;
+
+	if (!layout_parse_state(file, &from, &what))
+		return 0;
+	peer_identity(to, identity);
 	snprintf(old, sizeof old, "%s/%.255s", dir, file);
-	snprintf(new, sizeof new, "%s/%s.%.200s", dir, to, rest);
-	return fs_rename(l->root_fd, old, new, e);
+	snprintf(new, sizeof new, "%s/%s.%.200s", dir, identity, what);
+	if (fs_rename(l->root_fd, old, new, e) == 0)
+		return 0;
+	if (e->sys != ENOTEMPTY && e->sys != EEXIST)
+		return -1;
+	return strcmp(what, "queue") == 0 ? queue_join(l, &from, to, e)
+					  : join_folders(l, old, new, e);
 }
 
 /* <runtime>-<from>.<what> becomes <runtime>-<to>.<what>, in state and among the panes' logs. */
@@ -82,7 +111,6 @@ static int move_files(const struct layout *l, const struct move_plan *p, const c
 		      struct err *e)
 {
 	AUTO(strv_done) struct strv files = STRV_INIT;
-	char identity[PEER_IDENTITY_MAX + 1];
 	struct peer_id id, new;
 	const char *what;
 
@@ -91,10 +119,8 @@ static int move_files(const struct layout *l, const struct move_plan *p, const c
 	for (size_t i = 0; i < files.n; i++) {
 		if (!layout_parse_state(files.v[i], &id, &what) || strcmp(id.name, p->from) != 0)
 			continue;
-		if (peer_make(id.runtime, p->to, &new, e) < 0)
-			return -1;
-		peer_identity(&new, identity);
-		if (move_file(l, dir, files.v[i], identity, what, e) < 0)
+		if (peer_make(id.runtime, p->to, &new, e) < 0 ||
+		    move_file(l, dir, files.v[i], &new, e) < 0)
 			return -1;
 	}
 	return 0;

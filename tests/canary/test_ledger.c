@@ -77,6 +77,22 @@ static void what_was_armed_is_on_record(void **state)
 	assert_false(canary_server_gone(&got));
 }
 
+static void a_record_is_of_whom_its_files_name_says(void **state)
+{
+	struct world *w = *state;
+	struct canary c = of("shell-away", self()), got;
+	bool was;
+
+	arm(w, &c);
+	OK(fs_rename(w->l.root_fd, LAYOUT_LIFECYCLE "/shell-away.canary",
+		     LAYOUT_LIFECYCLE "/" ME ".canary", e));
+	assert_int_equal(state_of(w, ME, &got), CANARY_ARMED);
+	assert_string_equal(got.identity, ME);
+	OK(canary_disarm(&w->l, got.identity, &was, e));
+	assert_true(was);
+	assert_int_equal(state_of(w, ME, NULL), CANARY_NONE);
+}
+
 static void arming_notes_what_a_kill_for_memory_is_proven_by(void **state)
 {
 	struct world *w = *state;
@@ -320,6 +336,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(what_was_armed_is_on_record),
+	    TEST(a_record_is_of_whom_its_files_name_says),
 	    TEST(arming_notes_what_a_kill_for_memory_is_proven_by),
 	    TEST(an_ending_takes_the_place_of_the_armed_record),
 	    TEST(with_nothing_armed_there_is_nothing_to_end),

@@ -5,6 +5,7 @@
 #include "iapeer/base/mem.h"
 #include "iapeer/delivery/queue.h"
 #include "iapeer/delivery/receipt.h"
+#include "iapeer/delivery/sending.h"
 #include "iapeer/launch/session.h"
 
 #include "iapeer/base/banned.h"
@@ -48,6 +49,19 @@ static void put_item(const struct bin *b, const char *id, const char *body)
 	m.from = (struct peer_id){.name = "ann", .runtime = "cli"};
 	m.body = xstrdup(body);
 	if (queue_put(&l, &bob, &m, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+/* A delivery of that message has begun. */
+static void begin(const struct bin *b, const char *id)
+{
+	AUTO(layout_done) struct layout l;
+	struct sending s = {.length = 1};
+	struct err e = ERR_INIT;
+
+	open_root(b, &l);
+	snprintf(s.id, sizeof s.id, "%s", id);
+	if (sending_save(&l, &bob, &s, &e) < 0)
 		fail_msg("%s", e.msg);
 }
 
@@ -267,6 +281,9 @@ static void the_queue_is_listed_in_order_and_items_are_dropped(void **state)
 	assert_true(strstr(out(b), "first") < strstr(out(b), "second"));
 	assert_int_equal(run(b, "list"), 0);
 	must_have(out(b), "(2 queued)");
+	begin(b, "m1");
+	assert_int_equal(run(b, "queue", "bob", "drop", "m1"), 6);
+	begin(b, "m0");
 	assert_int_equal(run(b, "queue", "bob", "drop", "m1"), 0);
 	assert_int_equal(run(b, "queue", "bob", "drop", "m1"), 1);
 	assert_int_equal(run(b, "queue", "bob", "list", "--json"), 0);

@@ -49,6 +49,10 @@ int queue_room(const struct layout *l, struct err *e) NODISCARD;
 /* Accept: number it, write it durably. Sets m->file. */
 int queue_put(const struct layout *l, const struct peer_id *id, struct queue_item *m,
 	      struct err *e) NODISCARD;
+/* What waits in one queue goes behind what waits in the other. Both queues' locks are the caller's.
+ */
+int queue_join(const struct layout *l, const struct peer_id *from, const struct peer_id *to,
+	       struct err *e) NODISCARD;
 /* File names of the waiting items, in order. */
 int queue_files(const struct layout *l, const struct peer_id *id, struct strv *out,
 		struct err *e) NODISCARD;

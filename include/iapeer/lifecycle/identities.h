@@ -24,3 +24,7 @@ void peer_locks_done(struct peer_locks *k);
 
 /* Is there a process of it, or might there be? */
 bool observed_runs(const struct observation *o);
+
+/* Under the lock of a peer: was its move or its removal cut short? Whoever is at it holds that
+ * lock. */
+bool identities_cut_short(const struct layout *l, const char *name);
