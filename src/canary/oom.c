@@ -46,14 +46,14 @@ static bool parse_victim(const char *at, const char *end, struct oom_victim *out
 	for (size_t i = 0; i < sizeof prefix / sizeof prefix[0]; i++)
 		if (take_word(&at, end, prefix[i]))
 			break;
-	if (!take_word(&at, end, "Killed process ") || !take_number(&at, end, &pid) ||
+	if (!take_word(&at, end, "Killed process ") || !take_number(&at, end, &pid) || pid < 1 ||
 	    pid > INT32_MAX)
 		return false;
 	(void)take_word(&at, end,
 			","); /* kernels before 5.3: "4711, UID 0, (name)" or "4711 (name)" */
 	if (!take_word(&at, end, " "))
 		return false;
-	if (*at == 'U')
+	if (at < end && *at == 'U')
 		while (at < end && *at != '(')
 			at++;
 	close_paren = at < end && *at == '(' ? memchr(at, ')', (size_t)(end - at)) : NULL;

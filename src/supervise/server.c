@@ -10,11 +10,11 @@
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/receipt.h"
 #include "iapeer/supervise/keeper.h"
+#include "iapeer/supervise/request.h"
 
 #include "iapeer/base/banned.h"
 
-#define BACKLOG         128
-#define LONGEST_WAIT_MS (INT64_C(24) * 3600 * 1000)
+#define BACKLOG 128
 
 static void release(uv_handle_t *h)
 {
@@ -202,56 +202,39 @@ static void on_wait_over(uv_timer_t *t)
 		refuse(c, ERR_TIMEOUT, w ? w->reason : "not ready in time");
 }
 
-static int take_wait(struct conn *c, const struct json *j, struct err *e)
+static void wait_for(struct conn *c, const struct request *r)
 {
-	int64_t ms = 60000;
-	struct peer_id id;
-
-	if (json_req_str(j, "request", "identity", c->identity, sizeof c->identity, e) < 0 ||
-	    peer_parse(c->identity, &id, e) < 0 ||
-	    json_opt_i64(j, "request", "timeout_ms", 0, LONGEST_WAIT_MS, &ms, e) < 0)
-		return -1;
-	uv_timer_start(&c->timer, on_wait_over, (uint64_t)ms, 0);
-	return 0;
+	str_cut(c->identity, sizeof c->identity, r->identity);
+	str_cut(c->message_id, sizeof c->message_id, r->message_id);
+	c->turn = r->turn;
+	c->once = r->once;
+	c->trigger = r->trigger;
+	uv_timer_start(&c->timer, on_wait_over, (uint64_t)r->wait_ms, 0);
 }
 
-static int op_deliver(struct conn *c, const struct json *j, struct err *e)
+static void op_deliver(struct conn *c, const struct request *r)
 {
-	c->turn = c->once = false;
-	if (json_req_str(j, "request", "id", c->message_id, sizeof c->message_id, e) < 0 ||
-	    json_opt_bool(j, "request", "turn", &c->turn, e) < 0 ||
-	    json_opt_bool(j, "request", "once", &c->once, e) < 0 || take_wait(c, j, e) < 0)
-		return -1;
+	wait_for(c, r);
 	c->waits = CONN_DELIVER;
-	if (reached(c)) {
+	if (reached(c))
 		answer_deliver(c, true, "");
-		return 0;
-	}
-	keeper_want(c->k, c->identity, TRIG_MESSAGE, true, 0);
-	return 0;
+	else
+		keeper_want(c->k, c->identity, TRIG_MESSAGE, true, 0);
 }
 
-static int op_apply(struct conn *c, const struct json *j, struct err *e)
+static void op_apply(struct conn *c, const struct request *r)
 {
-	char word[16] = "";
-
-	if (json_req_str(j, "request", "trigger", word, sizeof word, e) < 0)
-		return -1;
-	if (!trigger_parse(word, &c->trigger) || c->trigger == TRIG_STOP ||
-	    c->trigger == TRIG_REMOVE)
-		return err_set(e, ERR_USAGE, 0, "no trigger %s", word);
-	if (take_wait(c, j, e) < 0)
-		return -1;
+	wait_for(c, r);
 	c->waits = CONN_APPLY;
 	keeper_want(c->k, c->identity, c->trigger, true, 0);
-	return 0;
 }
 
-static int op_hello(struct conn *c)
+static void op_hello(struct conn *c, const struct request *r)
 {
 	auto_json struct json *j = json_object();
 	char text[512];
 
+	(void)r;
 	settings_text(&c->k->settings, text, sizeof text);
 	json_set_bool(j, "ok", true);
 	json_set_str(j, "build", build_id);
@@ -259,55 +242,47 @@ static int op_hello(struct conn *c)
 	json_set_i64(j, "pid", getpid());
 	json_set_str(j, "settings", text);
 	answer(c, j);
-	return 0;
 }
 
-static int op_tick(struct conn *c)
+static void op_tick(struct conn *c, const struct request *r)
 {
 	auto_json struct json *j = json_object();
 	struct json *outcomes = json_set(j, "outcomes", json_array());
 	int64_t start = clock_mono_us();
 
+	(void)r;
 	keeper_tick(c->k, outcomes);
 	json_set_bool(j, "ok", true);
 	json_set_i64(j, "micros", clock_mono_us() - start);
 	answer(c, j);
-	return 0;
+}
+
+static void op_leave(struct conn *c, const struct request *r)
+{
+	auto_json struct json *ok = json_object();
+
+	(void)r;
+	json_set_bool(ok, "ok", true);
+	answer(c, ok);
+	log_info("server", "asked to leave");
+	keeper_leave(c->k);
 }
 
 static void obey(struct conn *c, const char *line, size_t len)
 {
-	auto_json struct json *j = NULL;
-	char op[16] = "";
+	static void (*const ops[])(struct conn *, const struct request *) = {
+	    [REQUEST_HELLO] = op_hello, [REQUEST_DELIVER] = op_deliver, [REQUEST_APPLY] = op_apply,
+	    [REQUEST_TICK] = op_tick,   [REQUEST_LEAVE] = op_leave,
+	};
+	struct request r;
 	struct err e = ERR_INIT;
-	int rc = -1;
 
-	if (json_parse(line, len, "request", &j, &e) < 0 ||
-	    json_req_str(j, "request", "op", op, sizeof op, &e) < 0) {
-		refuse(c, ERR_USAGE, e.msg);
+	if (request_parse(line, len, &r, &e) < 0) {
+		refuse(c, e.code, e.msg);
 		return;
 	}
-	c->asked = c->asked || strcmp(op, "hello") != 0;
-	if (strcmp(op, "hello") == 0)
-		rc = op_hello(c);
-	else if (strcmp(op, "deliver") == 0)
-		rc = op_deliver(c, j, &e);
-	else if (strcmp(op, "apply") == 0)
-		rc = op_apply(c, j, &e);
-	else if (strcmp(op, "tick") == 0)
-		rc = op_tick(c);
-	else if (strcmp(op, "leave") == 0) {
-		auto_json struct json *ok = json_object();
-
-		json_set_bool(ok, "ok", true);
-		answer(c, ok);
-		log_info("server", "asked to leave");
-		keeper_leave(c->k);
-		return;
-	} else
-		err_set(&e, ERR_USAGE, 0, "no request %s", op);
-	if (rc < 0)
-		refuse(c, e.code, e.msg);
+	c->asked = c->asked || r.op != REQUEST_HELLO;
+	ops[r.op](c, &r);
 }
 
 static void on_alloc(uv_handle_t *h, size_t hint, uv_buf_t *b)

@@ -62,7 +62,7 @@ nobody ln -s "$E2E_DIR/squat" "$E2E_DIR/open/socks"
 check_exit "another's link to a folder of his" 5 env IAPEER_SOCK_DIR="$E2E_DIR/open/socks" "$IAPEER_BIN" send mallory x
 nobody mkdir "$E2E_DIR/open/root"
 check_exit "a root that another made before us" 5 env IAPEER_ROOT="$E2E_DIR/open/root" "$IAPEER_BIN" create x --runtime shell
-check_eq "and nothing of ours is in it" "" "$(ls -A "$E2E_DIR/open/root" "$E2E_DIR/squat" | grep -v :)"
+check_eq "and nothing of ours is in it" "" "$(find "$E2E_DIR/open/root" "$E2E_DIR/squat" -mindepth 1)"
 
 # ---- to have us obey
 printf 'PEER_START_ARGS=-c "touch %s/pwned"\n' "$E2E_DIR" >"$envfile"

@@ -1,16 +1,31 @@
-/* Runs a fuzz target over every file of a folder, so that the corpus is a plain test without
- * libFuzzer. */
+/* Runs a fuzz target without libFuzzer: over every file of a folder, so that the corpus is a plain
+ * test; over one file; or over standard input, as AFL gives it (docs/TESTING.md). */
+#include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "iapeer/base/fs.h"
+#include "iapeer/base/mem.h"
 
 #include "iapeer/base/banned.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* In memory of exactly that size: what reads on past the end is seen by a sanitizer. */
+static void run_bytes(const struct buf *b)
+{
+	uint8_t *exact = xmalloc(b->len ? b->len : 1);
+
+	memcpy(exact, buf_cstr(b), b->len);
+	LLVMFuzzerTestOneInput(exact, b->len);
+	free(exact);
+}
 
 static int run_file(int dir, const char *name, struct err *e)
 {
@@ -20,7 +35,21 @@ static int run_file(int dir, const char *name, struct err *e)
 		return -1;
 	printf("%s (%zu bytes)\n", name, b.len);
 	fflush(stdout); /* the name must be out before the target aborts */
-	LLVMFuzzerTestOneInput((const uint8_t *)buf_cstr(&b), b.len);
+	run_bytes(&b);
+	return 0;
+}
+
+static int run_input(struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_REGISTRY);
+	char chunk[4096];
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, chunk, sizeof chunk)) > 0)
+		buf_add(&b, chunk, (size_t)n);
+	if (n < 0 || b.failed)
+		return err_set(e, ERR_FAILED, n < 0 ? errno : 0, "read standard input");
+	run_bytes(&b);
 	return 0;
 }
 
@@ -44,13 +73,21 @@ static int run_folder(const char *path, size_t *out_count, struct err *e)
 int main(int argc, char **argv)
 {
 	struct err e = ERR_INIT;
-	size_t count = 0;
+	struct stat st;
+	size_t count = 1;
+	int rc;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: %s <folder>\n", argv[0]);
+	if (argc > 2) {
+		fprintf(stderr, "usage: %s [folder | file]\n", argv[0]);
 		return 2;
 	}
-	if (run_folder(argv[1], &count, &e) < 0) {
+	if (argc < 2)
+		rc = run_input(&e);
+	else if (stat(argv[1], &st) == 0 && S_ISREG(st.st_mode))
+		rc = run_file(AT_FDCWD, argv[1], &e);
+	else
+		rc = run_folder(argv[1], &count, &e);
+	if (rc < 0) {
 		fprintf(stderr, "%s: %s\n", argv[0], e.msg);
 		return 1;
 	}

@@ -29,6 +29,9 @@ struct proc_info {
 	char name[64];
 };
 
+/* The text of Linux's /proc/PID/stat; its memory is in pages of that size. Pure. False: not
+ * understood, *out is undefined. */
+bool plat_stat_parse(const char *text, int64_t page_bytes, struct proc_info *out);
 /* PROC_GONE is an answer, not a failure: *out is filled whenever 0 is returned. */
 int plat_proc_info(pid_t pid, struct proc_info *out, struct err *e) NODISCARD;
 /* Its resident memory, cheaper than plat_proc_info() for a look at all of them; -1: gone, or not
