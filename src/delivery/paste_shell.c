@@ -140,7 +140,19 @@ static bool redraws(const struct pane *p, const struct paste_job *j)
 	return (j->len > ONE_ROW || memchr(j->text, '\n', j->len)) && f.known && !f.canonical;
 }
 
-static int submitted(struct pane *p, bool rows, struct paste *out)
+/* How many lines of it a shell that is at work will echo again when it comes to them. */
+static int64_t lines_ahead(const struct pane *p, const struct paste_job *j)
+{
+	struct shell_facts f;
+	int64_t lines = 1;
+
+	shell_look(p, &f);
+	for (size_t i = 0; i < j->len; i++)
+		lines += j->text[i] == '\n';
+	return f.at_prompt ? 0 : lines;
+}
+
+static int submitted(struct pane *p, bool rows, int64_t ahead, struct paste *out)
 {
 	struct shell_memory m;
 
@@ -150,6 +162,7 @@ static int submitted(struct pane *p, bool rows, struct paste *out)
 	shell_memory_load(p, &m);
 	m.entered_at_ms = out->submitted_at_ms;
 	m.empty_log_size = -1;
+	m.ahead = ahead;
 	shell_memory_save(p, &m);
 	return 0;
 }
@@ -197,6 +210,7 @@ static int take_back(struct pane *p, const struct paste_job *j, const char *why,
 static int enter(struct pane *p, const char *needle, const struct paste_job *j, struct paste *out,
 		 struct err *e)
 {
+	int64_t ahead = lines_ahead(p, j);
 	bool rows = redraws(p, j);
 
 	for (int tries = 0; tries < 3; tries++) {
@@ -214,7 +228,7 @@ static int enter(struct pane *p, const char *needle, const struct paste_job *j, 
 		if ((tries == 0 && paste_note(j, from, e) < 0) || press(p, "Enter", e) < 0)
 			return -1;
 		if (echo_newline(p, from, clock_mono_ms() + ENTER_MS, &out->log_offset))
-			return submitted(p, rows, out);
+			return submitted(p, rows, ahead, out);
 		if (pane_ended(p))
 			return paste_verdict(out, PASTE_AMBIGUOUS,
 					     "the session ended while the text was in it");
@@ -296,7 +310,7 @@ int shell_settle(struct pane *p, const struct paste_job *j, struct paste *out, s
 		/* As long as it takes while our Enter may be on its way; its newline is our proof.
 		 */
 		if (echo_newline(p, j->entered_log, until, &out->log_offset))
-			return submitted(p, rows, out);
+			return submitted(p, rows, 0, out);
 	}
 	for (;;) {
 		AUTO(tmux_look_done) struct tmux_look look = {.cursor_x = -1};

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 
 #include "iapeer/base/clock.h"
@@ -33,6 +34,8 @@ void shell_look(const struct pane *p, struct shell_facts *out)
 	out->known = true;
 	out->canonical = (t.c_lflag & ICANON) != 0;
 	out->echo = (t.c_lflag & ECHO) != 0;
+	if (ioctl(tty, FIONREAD, &out->ahead) < 0)
+		out->ahead = 0;
 }
 
 void shell_memory_load(const struct pane *p, struct shell_memory *out)
@@ -49,7 +52,8 @@ void shell_memory_load(const struct pane *p, struct shell_memory *out)
 	    json_opt_bool(j, path, "raw", &out->raw, &e) < 0 ||
 	    json_opt_i64(j, path, "emptyLogSize", -1, INT64_MAX / 2, &out->empty_log_size, &e) <
 		0 ||
-	    json_opt_i64(j, path, "enteredAtMs", 0, INT64_MAX / 2, &out->entered_at_ms, &e) < 0)
+	    json_opt_i64(j, path, "enteredAtMs", 0, INT64_MAX / 2, &out->entered_at_ms, &e) < 0 ||
+	    json_opt_i64(j, path, "ahead", 0, INT64_MAX / 2, &out->ahead, &e) < 0)
 		*out = (struct shell_memory){.empty_log_size = -1};
 }
 
@@ -62,6 +66,7 @@ void shell_memory_save(const struct pane *p, const struct shell_memory *m)
 	json_set_bool(j, "raw", m->raw);
 	json_set_i64(j, "emptyLogSize", m->empty_log_size);
 	json_set_i64(j, "enteredAtMs", m->entered_at_ms);
+	json_set_i64(j, "ahead", m->ahead);
 	if (state_write_soft(p->layout, &p->session->id, "composer", j, &ignored) < 0)
 		return; /* the next delivery looks at the screen instead */
 }
@@ -159,7 +164,8 @@ static bool reads(struct pane *p, const struct prompt_wait *w, const struct shel
 	int64_t still = now - w->still_since;
 	bool prompt = false;
 
-	if (!f->known || !f->at_prompt || w->size <= w->from)
+	/* The prompt of the command before: what was typed ahead comes next. */
+	if (!f->known || !f->at_prompt || f->ahead > 0 || w->size <= w->from)
 		return false;
 	if (!f->canonical && f->sleeping && row_shows(p, w->from, &prompt) &&
 	    (prompt || still >= QUIET_RAW_MS))

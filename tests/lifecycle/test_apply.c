@@ -7,6 +7,7 @@
 
 #include "scratch.h"
 
+#include "iapeer/base/str.h"
 #include "iapeer/lifecycle/marks.h"
 
 #include "iapeer/base/banned.h"
@@ -117,6 +118,32 @@ static void an_answer_is_the_output_and_nothing_else(void **state)
 		if (!r.turn_ended || !r.answer || strcmp(r.answer, rows[i].answer) != 0)
 			fail_msg("%s: answer \"%s\", status %s", rows[i].body,
 				 r.answer ? r.answer : "none", delivery_status_word(r.status));
+	}
+}
+
+static void an_answer_of_one_that_was_at_work_is_no_other_ones(void **state)
+{
+	struct world *w = *state;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	for (int i = 0; i < 6; i++) {
+		AUTO(receipt_done) struct receipt r = {.rung = RUNG_NONE};
+		char busy[16], ahead[16], id[16];
+
+		snprintf(busy, sizeof busy, "b%d", i);
+		snprintf(ahead, sizeof ahead, "a%d", i);
+		snprintf(id, sizeof id, "q%d", i);
+		world_send(w, busy, "sleep 0.4; echo earlier");
+		world_send(w, ahead, "echo ahead");
+		world_put(
+		    w, &(struct note){.id = id, .body = "echo one\necho two", .wait = WAIT_TURN});
+		world_apply(w, TRIG_MESSAGE);
+		r = world_receipt(w, id);
+		/* Typed ahead, two lines are two commands. */
+		if (!r.answer || strncmp(r.answer, "one\n", 4) != 0 ||
+		    !str_ends(r.answer, "\ntwo\n") || strstr(r.answer, "ahead"))
+			fail_msg("round %d: answer \"%s\"", i, r.answer ? r.answer : "none");
 	}
 }
 
@@ -362,6 +389,7 @@ int main(void)
 	    TEST(only_the_message_that_woke_the_session_says_so),
 	    TEST(a_live_session_is_used_again),
 	    TEST(an_answer_is_the_output_and_nothing_else),
+	    TEST(an_answer_of_one_that_was_at_work_is_no_other_ones),
 	    TEST(a_very_long_answer_is_cut_and_says_so),
 	    TEST(a_wake_without_words_starts_and_types_nothing),
 	    TEST(an_id_with_a_receipt_is_not_delivered_again),

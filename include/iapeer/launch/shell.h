@@ -8,6 +8,7 @@ struct shell_facts {
 	bool at_prompt; /* the shell itself is in the foreground */
 	bool canonical; /* the terminal cuts lines (plat_canonical_max) */
 	bool echo;      /* the terminal echoes */
+	int ahead;      /* bytes that were typed and that nobody has read yet */
 	bool sleeping;  /* the shell waits for something: for input, when it is in the foreground */
 };
 void shell_look(const struct pane *p, struct shell_facts *out);
@@ -24,6 +25,8 @@ struct shell_memory {
 	int64_t empty_log_size; /* the log was this long when the prompt was seen empty; -1: not
 				   known */
 	int64_t entered_at_ms;  /* UTC; our last Enter */
+	int64_t ahead; /* so many lines were typed then while something else ran: each is echoed
+			  again, at a prompt of its own */
 };
 void shell_memory_load(const struct pane *p, struct shell_memory *out); /* missing: zeroes */
 void shell_memory_save(const struct pane *p, const struct shell_memory *m);
