@@ -136,6 +136,10 @@ static bool sending(const struct snapshot *s)
 {
 	return s->sending;
 }
+static bool stopped_in_doubt(const struct snapshot *s)
+{
+	return s->stopped && s->sending && !live(s);
+}
 static bool loops(const struct snapshot *s)
 {
 	return !live(s) && s->crash_loop;
@@ -176,6 +180,8 @@ static const struct rule rules[] = {
     {"a look leaves an undeclared runtime alone", OWN, undeclared, ACT_NONE, NULL},
     {"an undeclared runtime is not started", WAKES, undeclared, ACT_REFUSE_UNDECLARED, NULL},
     {"a session is renewed by ending the old one", RENEWS, live_eager, ACT_END, NULL},
+    {"a stopped peer's unsettled delivery is settled", BIT(TRIG_MESSAGE), stopped_in_doubt,
+     ACT_SETTLE, NULL},
     {"a program that is not there is not started", WAKES, no_program, ACT_REFUSE_PROGRAM, NULL},
     {"a stopped peer takes no message", WAKES, stopped, ACT_REFUSE_STOPPED, NULL},
     {"a stopped peer is left asleep", OWN, stopped, ACT_NONE, NULL},

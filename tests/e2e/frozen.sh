@@ -47,6 +47,7 @@ check_lacks "nothing was done to it" "$(cat "$LOGS/lifecycle.log")" "identity=sh
 
 # ---- nor does anybody else touch it
 check_exit "a message waits" 8 iapeer send cold 'echo waited >>waited' --id late --timeout 1
+check_has "and its sender is told why" "$err" "does not answer"
 check_exit "list" 0 iapeer list
 check_exit "stop says that it does not answer" 6 iapeer stop cold
 check_has "and what to do" "$err" "kill -CONT $pid"

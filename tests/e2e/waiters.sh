@@ -45,4 +45,17 @@ old=$(keeper)
 check "the keeper is killed" kill -KILL "$old"
 heard kept 0 '"answer":"the answer'
 check "by another one" [ "$(keeper)" != "$old" ]
+
+# ---- a proof is waited for
+fake_runtime hooked 's/"proof": "submitted"/"proof": "recorded", "hooks": "always"/'
+FAKE_RUNTIME=hooked fake_peer slow "--hook $IAPEER_ROOT/bin/iapeer --deaf-hooks 1"
+iapeer send slow one --id s-1 --json --wait recorded --timeout 50 >"$E2E_DIR/slow.out" 2>"$E2E_DIR/slow.err" &
+asked=$!
+E2E_OWNED+=("$asked")
+took() { [ "$(recorded slow)" = 1 ]; }
+check_soon "it has it, and does not say so" 20 took
+check_exit "stop" 0 iapeer stop slow
+heard slow 9 '"status":"ambiguous"'
+check_eq "nothing waits" 0 "$(queue_of hooked-slow)"
+check_not "nothing is unsettled" test -e "$STATE/hooked-slow.sending"
 e2e_end

@@ -100,7 +100,8 @@ static bool foreign_is_not_touched(enum trigger t, const struct snapshot *s, enu
 static bool stopped_stays_down(enum trigger t, const struct snapshot *s, enum action a)
 {
 	(void)t;
-	return !s->stopped || !uses(a);
+	/* What is settled of one that is gone is only written down. */
+	return !s->stopped || !uses(a) || (a == ACT_SETTLE && s->session == SESSION_ABSENT);
 }
 
 static bool delivers_only_to_the_living(enum trigger t, const struct snapshot *s, enum action a)
