@@ -91,6 +91,13 @@ int plat_pids(pid_t **out, size_t *out_n, struct err *e)
 	return 0;
 }
 
+size_t plat_children(pid_t pid, pid_t *out, size_t room)
+{
+	int n = room ? proc_listchildpids(pid, out, (int)(room * sizeof(*out))) : 0;
+
+	return n > 0 ? (size_t)n : 0;
+}
+
 /* The kernel's copy: the number of words, the program's path, some NULs, the words, the
  * environment.
  */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "iapeer/base/mem.h"
@@ -116,6 +117,47 @@ int plat_pids(pid_t **out, size_t *out_n, struct err *e)
 	*out = pids;
 	*out_n = n;
 	return 0;
+}
+
+/* The children of one of its threads. */
+static size_t children_of(pid_t pid, const char *thread, pid_t *out, size_t room)
+{
+	char path[96], text[8192], *at = text, *end;
+	size_t n = 0;
+
+	snprintf(path, sizeof path, "/proc/%ld/task/%s/children", (long)pid, thread);
+	if (slurp(path, text, sizeof text) <= 0)
+		return 0;
+	for (; n < room; at = end) {
+		long child = strtol(at, &end, 10);
+
+		if (end == at || *end != ' ') /* one that was cut off is not told */
+			break;
+		out[n++] = (pid_t)child;
+	}
+	return n;
+}
+
+size_t plat_children(pid_t pid, pid_t *out, size_t room)
+{
+	AUTO(close_dir) DIR *d = NULL;
+	struct dirent *entry;
+	char path[64], alone[24];
+	struct stat st;
+	size_t n = 0;
+
+	snprintf(path, sizeof path, "/proc/%ld/task", (long)pid);
+	snprintf(alone, sizeof alone, "%ld", (long)pid);
+	/* A folder for each thread: most have one, and then it need not be listed. */
+	if (stat(path, &st) < 0)
+		return 0;
+	if (st.st_nlink == 3)
+		return children_of(pid, alone, out, room);
+	d = opendir(path);
+	while (d && (entry = readdir(d)) != NULL)
+		if (isdigit((unsigned char)entry->d_name[0]))
+			n += children_of(pid, entry->d_name, out + n, room - n);
+	return n;
 }
 
 int plat_boot_id(char out[static 64], struct err *e)

@@ -39,7 +39,7 @@ bool plat_stat_parse(const char *text, int64_t page_bytes, struct proc_info *out
 	unsigned long long field[53] = {0};
 	char *end;
 	const char *s;
-	int n = 4;
+	int n = 4, last;
 
 	if (!open_paren || !close_paren || close_paren < open_paren || close_paren[1] != ' ' ||
 	    !close_paren[2])
@@ -47,7 +47,8 @@ bool plat_stat_parse(const char *text, int64_t page_bytes, struct proc_info *out
 	take_name(open_paren, close_paren, out);
 	out->state = state_of(close_paren[2]);
 	out->sleeping = close_paren[2] == 'S';
-	for (s = close_paren + 3; n <= 52; n++, s = end) {
+	last = out->state == PROC_ZOMBIE ? 52 : 24;
+	for (s = close_paren + 3; n <= last; n++, s = end) {
 		/* Some fields are negative (tpgid); strtoull wraps them and the cast back restores
 		 * them. */
 		field[n] = strtoull(s, &end, 10);

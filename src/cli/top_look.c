@@ -4,6 +4,7 @@
 
 #include "iapeer/base/clock.h"
 #include "iapeer/base/mem.h"
+#include "iapeer/base/proc_tree.h"
 #include "iapeer/base/str.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/top_look.h"
@@ -11,92 +12,20 @@
 
 #include "iapeer/base/banned.h"
 
-/* ---- memory of process trees ---- */
-
-struct proc_row {
-	pid_t pid;
-	pid_t ppid;
-	int64_t rss;
-};
-
-static int by_pid(const void *a, const void *b)
+/* Of the server and all that came from it. */
+static int64_t memory_of(pid_t server)
 {
-	const struct proc_row *x = a, *y = b;
-
-	return (x->pid > y->pid) - (x->pid < y->pid);
-}
-
-static const struct proc_row *find(const struct proc_row *v, size_t n, pid_t pid)
-{
-	struct proc_row key = {.pid = pid};
-
-	return n ? bsearch(&key, v, n, sizeof *v, by_pid) : NULL;
-}
-
-static struct proc_row *processes(size_t *out_n)
-{
-	struct proc_row *v;
-	pid_t *pids = NULL;
-	struct err e;
-	size_t n = 0;
-
-	*out_n = 0;
-	if (plat_pids(&pids, &n, &e) < 0)
-		return NULL;
-	v = xcalloc(n + 1, sizeof *v);
-	for (size_t i = 0; i < n; i++) {
-		struct proc_info info;
-
-		if (plat_proc_info(pids[i], &info, &e) == 0 && info.state != PROC_GONE)
-			v[(*out_n)++] = (struct proc_row){
-			    .pid = pids[i], .ppid = info.ppid, .rss = info.rss_bytes};
-	}
-	free(pids);
-	if (*out_n > 1)
-		qsort(v, *out_n, sizeof *v, by_pid);
-	return v;
-}
-
-#define DEPTH_MAX 64
-
-/* The tmux server that it is, or is below of. `servers`: sorted, `ppid` is the number of the row.
- */
-static const struct proc_row *owner_of(const struct proc_row *v, size_t n, const struct proc_row *p,
-				       const struct proc_row *servers, size_t n_servers)
-{
-	for (int i = 0; p && i < DEPTH_MAX; i++) {
-		const struct proc_row *owner = find(servers, n_servers, p->pid);
-
-		if (owner)
-			return owner;
-		p = find(v, n, p->ppid);
-	}
-	return NULL;
-}
-
-static void weigh(struct top_row *rows, size_t n)
-{
-	struct proc_row *servers = xcalloc(n + 1, sizeof *servers), *v = NULL;
-	size_t n_procs = 0, live = 0;
+	pid_t pids[PROC_TREE_MAX];
+	size_t n = proc_tree(server, pids);
+	int64_t sum = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!rows[i].has_session)
-			continue;
-		rows[i].memory_bytes = 0;
-		servers[live++] =
-		    (struct proc_row){.pid = rows[i].session.server.pid, .ppid = (pid_t)i};
-	}
-	if (live)
-		v = processes(&n_procs);
-	qsort(servers, live, sizeof *servers, by_pid);
-	for (size_t i = 0; i < n_procs; i++) {
-		const struct proc_row *owner = owner_of(v, n_procs, &v[i], servers, live);
+		int64_t rss = plat_proc_rss(pids[i]);
 
-		if (owner)
-			rows[owner->ppid].memory_bytes += v[i].rss;
+		if (rss > 0)
+			sum += rss;
 	}
-	free(servers);
-	free(v);
+	return sum;
 }
 
 /* ---- one row ---- */
@@ -110,6 +39,7 @@ static void fill_live(const struct ctx *c, struct fleet *f, struct sight *sight,
 
 	row->has_session = true;
 	row->session = sight->o.session;
+	row->memory_bytes = memory_of(row->session.server.pid);
 	activity_look(&c->layout, &row->session, m ? m->kind : KIND_TUI, &a);
 	age = clock_utc_ms() - a.newest_utc_ms;
 	row->quiet_ms = age > 0 ? age : 0;
@@ -180,7 +110,6 @@ int top_look(const struct ctx *c, const struct registry *r, bool tags, struct to
 				fill_tags(&r->peers[i], rows + n + j);
 		n += r->peers[i].runtimes.n;
 	}
-	weigh(rows, n);
 	top_take(t, rows, n);
 	return 0;
 }

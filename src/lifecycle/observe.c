@@ -74,7 +74,6 @@ static int look_session(const struct observe_in *in, struct observation *out, st
  * socket was deleted. A server of somebody else's (`iapeer canary ensure`) has another socket. */
 static void look_lost(const struct observe_in *in, struct observation *out)
 {
-	enum proc_state state = plat_proc_state(out->canary.server);
 	char socket[LAYOUT_PATH];
 	struct err e;
 
@@ -83,7 +82,8 @@ static void look_lost(const struct observe_in *in, struct observation *out)
 	    strcmp(socket, out->canary.socket) != 0)
 		return;
 	out->leftover = out->canary.server;
-	out->snap.session = state == PROC_STOPPED ? SESSION_UNKNOWN : SESSION_LEFTOVER;
+	out->snap.session =
+	    plat_proc_state(out->leftover) == PROC_STOPPED ? SESSION_UNKNOWN : SESSION_LEFTOVER;
 }
 
 static int load_canary(const struct observe_in *in, struct observation *out, struct err *e)

@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
+#include "iapeer/base/plat.h"
 #include "iapeer/base/str.h"
 
 #include "iapeer/base/banned.h"
@@ -21,6 +23,7 @@
 #define JOB_SUFFIX  ".plist"
 #define UNIT_PREFIX "iapeer-"
 #define UNIT_SUFFIX ".service"
+#define SETTLED_MS  2000 /* no file system's clock is coarser */
 
 /* ---- our signs ---- */
 
@@ -365,19 +368,64 @@ static void scan_dir(const char *dir, const struct kind *k, struct strv *seen, s
 	}
 }
 
-void services_scan(struct services *out)
+static void scan_all(const char *agents, const struct strv *dirs, struct services *out)
 {
-	AUTO(strv_done) struct strv dirs = STRV_INIT;
 	AUTO(strv_done) struct strv seen_jobs = STRV_INIT;
 	AUTO(strv_done) struct strv seen_units = STRV_INIT;
-	char dir[LAYOUT_PATH];
 
 	*out = (struct services){.n = 0};
-	if (service_agents_dir(dir))
-		scan_dir(dir, &jobs, &seen_jobs, out);
+	if (agents[0])
+		scan_dir(agents, &jobs, &seen_jobs, out);
+	for (size_t i = 0; i < dirs->n; i++)
+		scan_dir(dirs->v[i], &units, &seen_units, out);
+}
+
+/* False: written a moment ago, it may be written again without a later time. */
+static bool stamp(uint64_t *h, const char *path)
+{
+	struct stat st;
+	int64_t is[4] = {0};
+
+	if (stat(path, &st) == 0) {
+		is[0] = (int64_t)st.st_ino;
+		is[1] = (int64_t)st.st_size;
+		is[2] = (int64_t)st.st_mode;
+		is[3] = plat_mtime_ms(&st);
+	}
+	*h = (*h ^ str_hash(is, sizeof is)) * UINT64_C(0x9E3779B97F4A7C15);
+	return clock_utc_ms() - is[3] > SETTLED_MS;
+}
+
+static uint64_t stamp_of(const struct services *s, const char *agents, const struct strv *dirs)
+{
+	uint64_t h = 0;
+	bool settled = stamp(&h, agents);
+
+	for (size_t i = 0; i < dirs->n; i++)
+		settled = stamp(&h, dirs->v[i]) && settled;
+	for (size_t i = 0; i < s->n; i++)
+		settled = stamp(&h, s->v[i].path) && settled;
+	return settled ? h | 1 : 0;
+}
+
+void services_refresh(struct services *s)
+{
+	AUTO(strv_done) struct strv dirs = STRV_INIT;
+	char agents[LAYOUT_PATH];
+
+	service_agents_dir(agents);
 	unit_dirs(&dirs);
-	for (size_t i = 0; i < dirs.n; i++)
-		scan_dir(dirs.v[i], &units, &seen_units, out);
+	if (s->stamp && s->stamp == stamp_of(s, agents, &dirs))
+		return;
+	services_done(s);
+	scan_all(agents, &dirs, s);
+	s->stamp = stamp_of(s, agents, &dirs);
+}
+
+void services_scan(struct services *out)
+{
+	*out = (struct services){.n = 0};
+	services_refresh(out);
 }
 
 void services_done(struct services *s)

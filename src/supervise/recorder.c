@@ -1,6 +1,8 @@
-/* The flight recorder's samples (canary/flight.h): one of each watched peer with each tick, out of
- * one look at all processes. Starts nothing, waits for nothing. */
-#include <assert.h>
+/* The flight recorder's samples (canary/flight.h). With each tick a peer that printed or reported
+ * since its last sample gets another; a quiet one with every fifth, so that a team that does
+ * nothing costs two looks at files a peer and writes nothing. When memory is short everybody gets
+ * one, and all processes of the machine are looked at: only then is it of interest who took it.
+ * Starts nothing, waits for nothing. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,141 +10,163 @@
 #include "iapeer/base/fs.h"
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
+#include "iapeer/base/proc_tree.h"
 #include "iapeer/base/str.h"
 #include "iapeer/canary/flight.h"
 #include "iapeer/supervise/keeper.h"
 
 #include "iapeer/base/banned.h"
 
-#define GENERATIONS 64 /* of ancestors; nobody nests deeper, and a table that is torn may loop */
+#define QUIET_TICKS 5
+#define SHORT_PART  8   /* memory is short when less than this part of it is available */
+#define PRESSED     500 /* or when somebody waited for it in so much of the last 10 s (5 %) */
 
-struct seen_proc {
-	pid_t pid, ppid;
+struct weighed {
+	pid_t pid;
 	uint64_t birth;
-	pid_t pgid, tty_pgid;
-	int64_t rss, grew;
-	struct watched *is; /* this is the server of that one */
-	char name[24];
+	int64_t rss;
 };
 
+/* Some processes and what they held when they were looked at, by pid. */
 struct census {
-	struct seen_proc *v; /* sorted by pid */
-	size_t n;
+	size_t n, room;
+	struct weighed v[];
 };
-
-void keeper_recorder_done(struct keeper *k)
-{
-	if (k->census)
-		free(k->census->v);
-	free(k->census);
-	k->census = NULL;
-}
 
 static int by_pid(const void *a, const void *b)
 {
-	const struct seen_proc *x = a, *y = b;
+	const struct weighed *x = a, *y = b;
 
 	return x->pid < y->pid ? -1 : x->pid > y->pid;
 }
 
-static struct seen_proc *find(const struct census *c, pid_t pid)
+static int64_t rss_before(const struct census *before, const struct weighed *now)
 {
-	struct seen_proc key = {.pid = pid};
+	const struct weighed *old = bsearch(now, before->v, before->n, sizeof *now, by_pid);
 
-	return c && c->n ? bsearch(&key, c->v, c->n, sizeof key, by_pid) : NULL;
+	return old && old->birth == now->birth ? old->rss : 0;
 }
 
-/* All processes, each with what it grew by since the last tick (one that is new: all of it). */
-static struct census *count_all(const struct census *before)
+static struct census *census_new(size_t room)
 {
-	struct census *c = xcalloc(1, sizeof *c);
-	struct seen_proc *old;
+	struct census *c = xcalloc(1, sizeof *c + room * sizeof *c->v);
+
+	c->room = room;
+	return c;
+}
+
+/* Weigh one more, and note it if nobody has grown by as much since the census before (NULL: there
+ * is none). */
+static bool weigh(struct census *c, pid_t pid, const struct census *before, char grew[static 24],
+		  int64_t *by)
+{
+	struct weighed *w = &c->v[c->n];
+	struct proc_info info;
+	int64_t more;
+	struct err e;
+
+	if (c->n == c->room || plat_proc_info(pid, &info, &e) < 0 || info.state == PROC_GONE)
+		return false;
+	*w = (struct weighed){.pid = pid, .birth = info.birth, .rss = info.rss_bytes};
+	c->n++;
+	more = before ? w->rss - rss_before(before, w) : 0;
+	if (more > *by) {
+		*by = more;
+		str_cut(grew, 24, info.name);
+	}
+	return true;
+}
+
+/* Take the place of the census before. */
+static void settle(struct census *c, struct census **place)
+{
+	qsort(c->v, c->n, sizeof *c->v, by_pid);
+	free(*place);
+	*place = c;
+}
+
+/* A server and all that came from it. */
+static void weigh_tree(struct watched *w, struct flight_sample *s)
+{
+	pid_t pids[PROC_TREE_MAX];
+	size_t n = proc_tree(w->canary.server.pid, pids);
+	struct census *c = census_new(n);
+
+	for (size_t i = 0; i < n; i++)
+		if (weigh(c, pids[i], w->flight.tree, s->grew, &s->grew_bytes))
+			s->rss_bytes += c->v[c->n - 1].rss;
+	s->processes = (int64_t)c->n;
+	settle(c, &w->flight.tree);
+}
+
+/* Everybody, while memory is short. */
+static void weigh_all(struct keeper *k, struct flight_sample *s)
+{
+	struct census *c;
 	pid_t *pids = NULL;
 	size_t n = 0;
 	struct err e;
 
 	if (plat_pids(&pids, &n, &e) < 0)
-		return c;
-	c->v = xcalloc(n + 1, sizeof *c->v);
-	for (size_t i = 0; i < n; i++) {
-		struct seen_proc *p = &c->v[c->n];
-		struct proc_info info;
-
-		if (plat_proc_info(pids[i], &info, &e) < 0 || info.state == PROC_GONE)
-			continue;
-		p->pid = pids[i];
-		p->ppid = info.ppid;
-		p->birth = info.birth;
-		p->pgid = info.pgid;
-		p->tty_pgid = info.tty_pgid;
-		p->rss = info.rss_bytes;
-		str_cut(p->name, sizeof p->name, info.name);
-		old = find(before, p->pid);
-		p->grew = before ? p->rss - (old && old->birth == p->birth ? old->rss : 0) : 0;
-		c->n++;
-	}
-	free(pids);
-	if (c->n > 1)
-		qsort(c->v, c->n, sizeof *c->v, by_pid);
-	return c;
-}
-
-/* Which process is whose server; a server that died meanwhile is nobody's. */
-static void mark_servers(const struct keeper *k, const struct census *c)
-{
-	for (struct watched *w = k->watched; w; w = w->next) {
-		struct seen_proc *p = w->dying ? NULL : find(c, w->canary.server.pid);
-
-		w->flight.now = (struct flight_sample){.server = w->canary.server.pid};
-		if (p && p->birth == w->canary.server.birth)
-			p->is = w;
-	}
-}
-
-/* Whose server does it come from? NULL: none that is watched. */
-static struct watched *owner_of(const struct census *c, const struct seen_proc *p)
-{
-	for (int i = 0; p && p->pid > 1 && i < GENERATIONS; i++, p = find(c, p->ppid))
-		if (p->is)
-			return p->is;
-	return NULL;
-}
-
-static void grown(const struct seen_proc *p, char name[static 24], int64_t *bytes)
-{
-	if (p->grew <= *bytes)
 		return;
-	*bytes = p->grew;
-	memcpy(name, p->name, sizeof p->name);
+	c = census_new(n);
+	for (size_t i = 0; i < n; i++)
+		weigh(c, pids[i], k->census, s->most, &s->most_bytes);
+	free(pids);
+	settle(c, &k->census);
 }
 
-static int64_t touched(const struct layout *l, const struct peer_id *id, const char *what)
+/* What all samples of this tick have in common. True: memory is short. */
+static bool look_at_machine(struct keeper *k, struct flight_sample *s)
 {
-	char path[LAYOUT_PATH];
+	struct mem_info m = {.total = -1, .available = -1};
+	bool is_short;
+	struct err e;
+
+	if (plat_mem_info(&m, &e) < 0)
+		m.available = -1;
+	*s = (struct flight_sample){.at_ms = clock_utc_ms(),
+				    .pressure = plat_memory_pressure(),
+				    .available_bytes = m.available};
+	is_short =
+	    s->pressure >= PRESSED || (m.available >= 0 && m.available < m.total / SHORT_PART);
+	if (is_short)
+		weigh_all(k, s);
+	else
+		keeper_recorder_done(k);
+	return is_short;
+}
+
+void keeper_recorder_done(struct keeper *k)
+{
+	free(k->census);
+	k->census = NULL;
+}
+
+/* By its name in a folder that is open. */
+static int64_t touched(int dirfd, const char *path)
+{
 	struct fs_info info;
 	struct err e;
 
-	if (what)
-		layout_state(id, what, path);
-	else
-		layout_pane_log(id, path);
-	return fs_stat(l->root_fd, path, &info, &e) == 0 && info.exists ? info.mtime_ms : 0;
+	return fs_stat(dirfd, strrchr(path, '/') + 1, &info, &e) == 0 && info.exists ? info.mtime_ms
+										     : 0;
 }
 
 /* What it does: a shell by who is in the foreground, others by the last word of their program,
  * which is read again only when there is a new one. */
-static const char *state_of(struct watched *w, const struct session *s, const struct census *c)
+static const char *state_of(struct watched *w, const struct session *s,
+			    const struct flight_sample *now)
 {
-	const struct seen_proc *p = find(c, w->session.pane.pid);
 	struct report r = {.ids = STRV_INIT};
-	struct flight_sample *now = &w->flight.now;
+	struct proc_info p;
+	struct err e;
 
 	if (w->session.kind == KIND_SHELL)
-		return !p || p->tty_pgid <= 0
+		return plat_proc_info(w->session.pane.pid, &p, &e) < 0 || p.tty_pgid <= 0
 			   ? ""
-			   : status_word(p->tty_pgid != p->pgid ? STATUS_WORKING : STATUS_IDLE);
+			   : status_word(p.tty_pgid != p.pgid ? STATUS_WORKING : STATUS_IDLE);
 	if (now->reported_at_ms != w->flight.reported_at_ms) {
-		w->flight.reported_at_ms = now->reported_at_ms;
 		w->flight.told = status_last_report(w->k->layout, s, &r);
 		w->flight.status = status_of_report(r.kind, r.detail);
 		report_done(&r);
@@ -150,58 +174,66 @@ static const char *state_of(struct watched *w, const struct session *s, const st
 	return w->flight.told ? status_word(w->flight.status) : "";
 }
 
-static void record_one(struct watched *w, const struct census *c, const struct flight_sample *all)
+static void record_one(struct watched *w, const struct session *s, struct flight_sample *now)
 {
-	struct flight_sample *now = &w->flight.now;
-	struct session s = {.woke_at_ms = w->session.woke_at_ms};
 	struct err e;
 
-	if (w->dying || now->processes == 0 || peer_parse(w->canary.identity, &s.id, &e) < 0)
+	if (plat_proc_state(w->canary.server) == PROC_GONE)
+		return; /* its death is about to be told */
+	now->server = w->canary.server.pid;
+	weigh_tree(w, now);
+	now->attached = session_attached(s);
+	if (w->session.known)
+		str_cut(now->state, sizeof now->state, state_of(w, s, now));
+	w->flight.printed_at_ms = now->printed_at_ms;
+	w->flight.reported_at_ms = now->reported_at_ms;
+	w->flight.quiet_ticks = 0;
+	if (flight_add(w->k->layout, &s->id, now, &w->flight.last, &e) < 0)
+		log_warn("recorder", "identity=%s %s", w->canary.identity, e.msg);
+}
+
+/* The folders of the tick: opened once, for each peer's files are looked at in them. */
+struct folders {
+	int logs, state;
+};
+
+static void look_at_one(struct watched *w, const struct folders *in, bool is_short,
+			const struct flight_sample *machine)
+{
+	struct flight_sample now = *machine;
+	struct session s = {.woke_at_ms = w->session.woke_at_ms};
+	char path[LAYOUT_PATH];
+	struct err e;
+
+	if (w->dying || peer_parse(w->canary.identity, &s.id, &e) < 0)
 		return;
 	str_cut(s.socket, sizeof s.socket, w->canary.socket);
-	now->at_ms = all->at_ms;
-	now->available_bytes = all->available_bytes;
-	now->pressure = all->pressure;
-	now->most_bytes = all->most_bytes;
-	memcpy(now->most, all->most, sizeof now->most);
-	now->printed_at_ms = touched(w->k->layout, &s.id, NULL);
-	now->reported_at_ms = w->session.hooks ? touched(w->k->layout, &s.id, "reports") : 0;
-	now->attached = session_attached(&s);
-	if (w->session.known)
-		str_cut(now->state, sizeof now->state, state_of(w, &s, c));
-	if (flight_add(w->k->layout, &s.id, now, &w->flight.last, &e) < 0)
-		log_warn("recorder", "identity=%s %s", w->canary.identity, e.msg);
+	layout_pane_log(&s.id, path);
+	now.printed_at_ms = touched(in->logs, path);
+	layout_state(&s.id, "reports", path);
+	now.reported_at_ms = w->session.hooks ? touched(in->state, path) : 0;
+	if (is_short || !w->flight.last || now.printed_at_ms != w->flight.printed_at_ms ||
+	    now.reported_at_ms != w->flight.reported_at_ms ||
+	    ++w->flight.quiet_ticks == QUIET_TICKS)
+		record_one(w, &s, &now);
 }
 
 void keeper_record_flight(struct keeper *k)
 {
-	struct flight_sample all = {.at_ms = clock_utc_ms(), .pressure = plat_memory_pressure()};
-	struct mem_info m;
-	struct census *c;
+	auto_fd int logs = -1;
+	auto_fd int state = -1;
+	struct flight_sample machine;
+	bool is_short;
 	struct err e;
 
 	if (!k->watched || k->leaving)
 		return;
-	c = count_all(k->census);
-	assert(c); /* gcc 12's analyzer does not know that xcalloc() never fails */
-	mark_servers(k, c);
-	for (size_t i = 0; i < c->n; i++) {
-		const struct seen_proc *p = &c->v[i];
-		struct watched *w = owner_of(c, p);
-
-		grown(p, all.most, &all.most_bytes);
-		if (!w)
-			continue;
-		w->flight.now.processes++;
-		w->flight.now.rss_bytes += p->rss;
-		grown(p, w->flight.now.grew, &w->flight.now.grew_bytes);
+	if (fs_open_dir(k->layout->root_fd, LAYOUT_PANE_LOGS, &logs, &e) < 0 ||
+	    fs_open_dir(k->layout->root_fd, LAYOUT_LIFECYCLE, &state, &e) < 0) {
+		log_warn("recorder", "%s", e.msg);
+		return;
 	}
-	if (plat_mem_info(&m, &e) == 0)
-		all.available_bytes = m.available;
-	else
-		all.available_bytes = -1;
+	is_short = look_at_machine(k, &machine);
 	for (struct watched *w = k->watched; w; w = w->next)
-		record_one(w, c, &all);
-	keeper_recorder_done(k);
-	k->census = c;
+		look_at_one(w, &(struct folders){logs, state}, is_short, &machine);
 }

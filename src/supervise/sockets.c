@@ -1,11 +1,8 @@
 /* Servers that answer on our sockets and that nobody watches: started by hand, or by a build that
  * did not know how. Once a tick; a folder whose sockets are all watched costs one look at its
  * names. */
-#include <fcntl.h>
 #include <string.h>
 
-#include "iapeer/base/fs.h"
-#include "iapeer/base/log.h"
 #include "iapeer/base/str.h"
 #include "iapeer/supervise/keeper.h"
 
@@ -48,21 +45,16 @@ static void look_if_there(struct keeper *k, const struct strv *names, const stru
 	keeper_look(k, identity, 0);
 }
 
-void keeper_look_sockets(struct keeper *k)
+void keeper_look_sockets(struct keeper *k, const struct strv *names)
 {
 	AUTO(registry_done) struct registry r = {.n = 0};
-	AUTO(strv_done) struct strv names = STRV_INIT;
 	AUTO(strv_done) struct strv strange = STRV_INIT;
 	struct peer_id id;
 	struct err e;
 
 	if (k->leaving || !k->settings.canary)
 		return;
-	if (fs_list(AT_FDCWD, k->layout->socks, &names, &e) < 0) {
-		log_warn("sockets", "%s", e.msg);
-		return;
-	}
-	unwatched(k, &names, &strange);
+	unwatched(k, names, &strange);
 	if (strange.n == 0 || registry_load(k->layout, &r, &e) < 0)
 		return;
 	for (size_t i = 0; i < r.n; i++)

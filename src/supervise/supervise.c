@@ -350,6 +350,7 @@ static void keeper_free(struct keeper **p)
 	keeper_recorder_done(*p);
 	strv_done(&(*p)->on_attention);
 	registry_done(&(*p)->registry);
+	services_done(&(*p)->services);
 	while ((*p)->waiting) {
 		struct waiting *w = (*p)->waiting;
 

@@ -135,7 +135,6 @@ struct tick {
 	const struct registry *registry;
 	bool listed; /* of many: fleet and services were read; of one they are asked for */
 	struct fleet fleet;
-	struct services services;
 	bool jumped;
 	struct json *outcomes; /* NULL: nobody asked */
 };
@@ -143,7 +142,6 @@ struct tick {
 static void tick_done(struct tick *t)
 {
 	fleet_done(&t->fleet);
-	services_done(&t->services);
 }
 
 static void journal_steady(struct keeper *k, const char *identity, const struct decision *d,
@@ -210,7 +208,7 @@ static void decide_one(struct watched *w, const struct peer_id *id, struct obser
 	}
 	o->snap.idle = known && idle_for(w, &s, t->jumped);
 	observe_duty(&in, w->policy, o);
-	o->snap.foreign = (t->listed ? services_guard(&t->services, id->name, NULL, &e)
+	o->snap.foreign = (t->listed ? services_guard(&w->k->services, id->name, NULL, &e)
 				     : service_guard(id->name, NULL, &e)) < 0;
 	d = decide(TRIG_TICK, &o->snap);
 	carry_out(w, &d, t);
@@ -235,7 +233,7 @@ static int prepare(struct tick *t, struct err *e)
 	t->registry = keeper_registry(t->k, e);
 	if (!t->registry || fleet_scan(t->k->layout, &t->fleet, e) < 0)
 		return -1;
-	services_scan(&t->services);
+	services_refresh(&t->k->services);
 	t->listed = true;
 	return 0;
 }
@@ -253,7 +251,7 @@ static void look_at(struct watched *w, struct observation *o, const struct tick 
 		come_again(w, &id);
 }
 
-static void tick_watched(struct keeper *k, bool jump, struct json *outcomes)
+static void tick_all(struct keeper *k, bool jump, struct json *outcomes)
 {
 	AUTO(tick_done) struct tick t = {.k = k, .jumped = jump, .outcomes = outcomes};
 	struct observation *o;
@@ -267,6 +265,7 @@ static void tick_watched(struct keeper *k, bool jump, struct json *outcomes)
 	for (struct watched *w = k->watched; w; w = w->next)
 		look_at(w, o, &t);
 	free(o);
+	keeper_look_sockets(k, &t.fleet.socks);
 }
 
 void keeper_tick_one(struct watched *w)
@@ -289,14 +288,8 @@ void keeper_tick_one(struct watched *w)
 
 void keeper_tick(struct keeper *k, struct json *outcomes)
 {
-	bool jump;
-
-	if (k->leaving)
-		return;
-	jump = jumped(k);
-	if (k->watched)
-		tick_watched(k, jump, outcomes);
-	keeper_look_sockets(k);
+	if (!k->leaving)
+		tick_all(k, jumped(k), outcomes);
 }
 
 static void on_tick(uv_timer_t *t)

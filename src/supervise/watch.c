@@ -26,13 +26,17 @@ static void on_deaths(uv_timer_t *t)
 	keeper_settle_deaths(t->data);
 }
 
-static void freed(uv_handle_t *h)
+static void watched_free(struct watched *w)
 {
-	struct watched *w = h->data;
-
 	if (w->fd >= 0)
 		close(w->fd);
+	free(w->flight.tree);
 	free(w);
+}
+
+static void freed(uv_handle_t *h)
+{
+	watched_free(h->data);
 }
 
 /* ---- the program in it ---- */
@@ -172,7 +176,7 @@ static void forget(struct keeper *k, struct watched *w)
 		uv_close((uv_handle_t *)&w->poll, freed);
 		return;
 	}
-	free(w);
+	watched_free(w);
 }
 
 static void on_exit_fd(uv_poll_t *poll, int status, int events)

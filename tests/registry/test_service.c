@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -66,6 +69,47 @@ static enum service_owner owner(const char *name, char path[static LAYOUT_PATH])
 
 #define AGENT "Library/LaunchAgents/com.iapeer.bob.plist"
 #define UNIT  ".config/systemd/user/iapeer-bob.service"
+
+/* As if it had been written so many seconds ago. */
+static void age(const struct tmproot *t, const char *rel, int s)
+{
+	struct timespec at[2] = {{.tv_sec = time(NULL) - s}, {.tv_sec = time(NULL) - s}};
+
+	assert_int_equal(utimensat(AT_FDCWD, tmproot_path(t, rel), at, 0), 0);
+}
+
+static void what_has_not_changed_is_not_read_again(void **state)
+{
+	struct tmproot *t = *state;
+	struct services s = {.n = 0};
+
+	put(t, UNIT, "[Unit]\n");
+	services_refresh(&s);
+	assert_int_equal(s.n, 1);
+	assert_int_equal(s.v[0].owner, SERVICE_FOREIGN_UNIT);
+	/* Written this very second: read again. */
+	s.v[0].owner = SERVICE_OURS;
+	services_refresh(&s);
+	assert_int_equal(s.v[0].owner, SERVICE_FOREIGN_UNIT);
+	age(t, UNIT, 60);
+	age(t, ".config/systemd/user", 60);
+	services_refresh(&s);
+	s.v[0].owner = SERVICE_OURS; /* stays while nothing is read */
+	services_refresh(&s);
+	assert_int_equal(s.v[0].owner, SERVICE_OURS);
+	/* A change of the file alone, then of its mode, then of the folder. */
+	age(t, UNIT, 50);
+	services_refresh(&s);
+	assert_int_equal(s.v[0].owner, SERVICE_FOREIGN_UNIT);
+	s.v[0].owner = SERVICE_OURS;
+	assert_int_equal(chmod(tmproot_path(t, UNIT), 0640), 0);
+	services_refresh(&s);
+	assert_int_equal(s.v[0].owner, SERVICE_FOREIGN_UNIT);
+	assert_int_equal(unlink(tmproot_path(t, UNIT)), 0);
+	services_refresh(&s);
+	assert_int_equal(s.n, 0);
+	services_done(&s);
+}
 
 static void no_file_is_nobodys_job(void **state)
 {
@@ -250,6 +294,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(no_file_is_nobodys_job, setup, tmproot_teardown),
+	    cmocka_unit_test_setup_teardown(what_has_not_changed_is_not_read_again, setup,
+					    tmproot_teardown),
 	    cmocka_unit_test(the_owner_key_alone_makes_a_plist_ours),
 	    cmocka_unit_test(a_line_of_its_own_makes_a_unit_ours),
 	    cmocka_unit_test_setup_teardown(a_plist_without_the_key_is_foreign_and_named, setup,

@@ -47,6 +47,10 @@ bool plat_proc_words(pid_t pid, struct buf *args, struct buf *env);
 /* All pids of the machine that we may see. Owned: free(). */
 int plat_pids(pid_t **out, size_t *out_n, struct err *e) NODISCARD;
 
+/* Its children, at most `room` of them; returns how many. A kernel that does not tell (Linux
+ * without CONFIG_PROC_CHILDREN): 0. */
+size_t plat_children(pid_t pid, pid_t *out, size_t room);
+
 /* A descriptor that becomes readable once that process, child or not, has exited. Works with poll
  * and libuv. ERR_NOT_FOUND: it is gone already (or another has its pid). */
 int plat_exit_fd(struct proc_ref ref, int *out_fd, struct err *e) NODISCARD;

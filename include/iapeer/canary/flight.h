@@ -1,4 +1,4 @@
-/* flight.h - the flight recorder: what a peer was like in the last hour, minute by minute, in a
+/* flight.h - the flight recorder: what a peer was like in the last hour or more, in a
  * file that survives the death of everything (SPEC 10).
  *
  * `<identity>.flight` has FLIGHT_SAMPLES places of FLIGHT_LINE bytes each and never grows beyond

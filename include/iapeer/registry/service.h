@@ -13,6 +13,7 @@
 #pragma once
 #include "iapeer/registry/layout.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 #define SERVICE_OWNER_KEY "com.iapeer.managed" /* <key>...</key><true/> at the top of a plist */
 #define SERVICE_UNIT_MARKER                                                                        \
@@ -42,10 +43,13 @@ struct service_job {
 struct services {
 	struct service_job *v;
 	size_t n;
+	uint64_t stamp; /* of the folders and of the jobs in them, as they were read; 0: never */
 };
 /* A folder that cannot be listed is passed over with a warning in the log. Owned: services_done().
  */
 void services_scan(struct services *out);
+/* The same for who asks again and again: reads nothing if all is as it was, by inodes and times. */
+void services_refresh(struct services *s);
 void services_done(struct services *s);
 /* NULL: no job of that name. */
 const struct service_job *services_find(const struct services *s, const char *name);

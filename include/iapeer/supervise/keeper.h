@@ -8,6 +8,7 @@
 #include "iapeer/delivery/status.h"
 #include "iapeer/launch/session.h"
 #include "iapeer/registry/registry.h"
+#include "iapeer/registry/service.h"
 #include "iapeer/registry/settings.h"
 #include "iapeer/runtime/manifest.h"
 #include "iapeer/supervise/workq.h"
@@ -54,11 +55,12 @@ struct watched {
 	int64_t due_mono_ms; /* to be looked at then, before the next tick; 0: the tick is enough */
 	int64_t ask_ms;      /* its server was stopped: asked again after so long; 0: it answers */
 	struct {
-		uint64_t last;          /* number of its newest sample; 0: not looked up yet */
-		int64_t reported_at_ms; /* of the report that is told of: */
-		bool told;
+		uint64_t last; /* number of its newest sample; 0: not looked up yet */
+		int64_t printed_at_ms, reported_at_ms; /* as that sample has them */
+		bool told;                             /* by its last report: */
 		enum peer_status status;
-		struct flight_sample now; /* the one that is being made */
+		int quiet_ticks;     /* since that sample */
+		struct census *tree; /* its processes then */
 	} flight;
 	struct watched *next;
 };
@@ -162,7 +164,8 @@ struct keeper {
 	int64_t config_mtime_ms;  /* of config.json, as it was read for that; with its inode */
 	uint64_t config_inode;
 	struct aside *asides;
-	struct census *census;    /* all processes at the last tick */
+	struct census *census;    /* all processes at the last tick, if memory was short; NULL */
+	struct services services; /* as the last tick saw them */
 	struct registry registry; /* as it was when this was its file: keeper_registry() */
 	struct fs_info registry_file;
 	struct reaped ring[REAPED_RING];
@@ -241,7 +244,8 @@ void keeper_forget_turn(struct watched *w);
 void keeper_tidy(struct keeper *k); /* forget what is remembered for 7 days only: receipts, trash */
 
 /* sockets.c */
-void keeper_look_sockets(struct keeper *k); /* servers on our sockets that nobody watches */
+/* Servers on our sockets that nobody watches; names: sorted, of all in the folder of sockets. */
+void keeper_look_sockets(struct keeper *k, const struct strv *names);
 
 /* tick.c */
 void keeper_tick_every(struct keeper *k, int64_t interval_ms);
