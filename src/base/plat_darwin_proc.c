@@ -3,6 +3,7 @@
 #include <libproc.h>
 #include <mach/mach.h>
 #include <mach/mach_host.h>
+#include <malloc/malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -307,4 +308,9 @@ int plat_kernel_log(plat_line_fn *fn, void *arg, bool *out_our_pids, struct err 
 int64_t plat_memory_pressure(void)
 {
 	return -1;
+}
+
+void plat_trim(void)
+{
+	malloc_zone_pressure_relief(NULL, 0);
 }

@@ -2,6 +2,7 @@
  * and the kernel's log. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,4 +157,11 @@ int64_t plat_memory_pressure(void)
 		return -1;
 	whole = strtoll(at + strlen("some avg10="), &end, 10);
 	return whole * 100 + (*end == '.' ? strtoll(end + 1, NULL, 10) : 0);
+}
+
+void plat_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }

@@ -107,6 +107,9 @@ int plat_cgroup_enter(const char *name, struct err *e) NODISCARD;
 /* Remove the groups below ours in which nobody is. */
 void plat_cgroup_tidy(void);
 
+/* Give memory that was freed back to the system, where the C library keeps it otherwise. */
+void plat_trim(void);
+
 struct mem_info {
 	int64_t total, available, swap_total, swap_free; /* bytes; -1: not known */
 };
