@@ -178,7 +178,6 @@ static void on_rescan(uv_timer_t *t)
 	if (!keeper_in_place(t->data))
 		return;
 	keeper_scan(t->data);
-	plat_trim(); /* reading the registry takes several times what is kept of it */
 	keeper_consider_leaving(t->data);
 }
 
@@ -332,7 +331,6 @@ static int run(struct keeper *k, const struct supervise_opts *o, struct err *e)
 	keeper_scan(k);
 	keeper_tidy(k);
 	keeper_absent(k);
-	plat_trim();
 	keeper_tick_every(k, o->interval_ms ? o->interval_ms : 60000);
 	keeper_consider_leaving(k);
 	uv_run(&k->loop, UV_RUN_DEFAULT);

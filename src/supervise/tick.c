@@ -304,6 +304,10 @@ static void on_tick(uv_timer_t *t)
 		keeper_tidy(k);
 		keeper_absent(k);
 	}
+	if (k->registry_file.inode != k->trimmed_for) {
+		k->trimmed_for = k->registry_file.inode;
+		plat_trim(); /* reading it took several times what is kept of it */
+	}
 }
 
 void keeper_tick_every(struct keeper *k, int64_t interval_ms)

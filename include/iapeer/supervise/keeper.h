@@ -168,6 +168,7 @@ struct keeper {
 	struct services services; /* as the last tick saw them */
 	struct registry registry; /* as it was when this was its file: keeper_registry() */
 	struct fs_info registry_file;
+	uint64_t trimmed_for; /* inode of the one after which memory was given back */
 	struct reaped ring[REAPED_RING];
 	size_t n_reaped;
 };
