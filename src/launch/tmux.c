@@ -12,6 +12,7 @@
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/launch/tmux_watch.h"
+#include "iapeer/launch/tmux_words.h"
 
 #include "iapeer/base/banned.h"
 
@@ -53,32 +54,13 @@ static int call(const struct tmux *t, struct strv *args, const struct proc_opts 
 	return proc_run(&o, r, e);
 }
 
-static int failed(const struct tmux *t, const struct proc_result *r, const char *what,
-		  struct err *e)
-{
-	const char *text = r->err.len ? buf_cstr(&r->err) : buf_cstr(&r->out);
-	char line[200], status[64];
-
-	str_cut(line, sizeof line, text);
-	line[strcspn(line, "\n")] = '\0';
-	proc_status_text(r->status, status, sizeof status);
-	(void)t;
-	/* Nobody heard it. A server that is lost while it listens may have done what it was told.
-	 */
-	if (strstr(line, "no server running") || strstr(line, "error connecting") ||
-	    strstr(line, "can't find session") || strstr(line, "can't find pane"))
-		return err_set(e, ERR_NOT_FOUND, 0, "tmux %s: %s", what, line);
-	return err_set(e, strstr(line, "duplicate session") ? ERR_REFUSED : ERR_FAILED, 0,
-		       "tmux %s: %s", what, line[0] ? line : status);
-}
-
 static int run(const struct tmux *t, struct strv *args, const struct proc_opts *o,
 	       struct proc_result *r, const char *what, struct err *e)
 {
 	if (call(t, args, o, r, e) < 0)
 		return err_wrap(e, "tmux %s", what);
 	if (r->status != 0)
-		return failed(t, r, what, e);
+		return tmux_failed(r, what, e);
 	return 0;
 }
 

@@ -351,10 +351,8 @@ static void keeper_free(struct keeper **p)
 	strv_done(&(*p)->on_attention);
 	registry_done(&(*p)->registry);
 	services_done(&(*p)->services);
-	while ((*p)->waiting) {
-		struct waiting *w = (*p)->waiting;
-
-		(*p)->waiting = w->next;
+	for (struct waiting *w = (*p)->waiting, *next; w; w = next) {
+		next = w->next;
 		free(w);
 	}
 	free(*p);

@@ -291,6 +291,19 @@ static void what_tmux_says_becomes_a_code(void **state)
 	}
 }
 
+static void a_limit_of_the_machine_is_named(void **state)
+{
+	struct world *w = *state;
+	struct tmux t =
+	    fake(w, "1 err\ncreate window failed: fork failed: No space left on device\n"
+		    "--\n1 err\nfork failed: Resource temporarily unavailable\n");
+
+	FAILS(ERR_FAILED, tmux_paste(&t, "x", 1, soon(), e));
+	HAS(last_err.msg, "kernel.pty.max");
+	FAILS(ERR_FAILED, tmux_paste(&t, "x", 1, soon(), e));
+	HAS(last_err.msg, "ulimit -u");
+}
+
 static void a_server_that_is_gone_has_no_session_to_kill(void **state)
 {
 	struct world *w = *state;
@@ -423,6 +436,7 @@ int main(void)
 	    TEST(the_session_is_named_exactly),
 	    TEST(a_look_is_one_call),
 	    TEST(what_tmux_says_becomes_a_code),
+	    TEST(a_limit_of_the_machine_is_named),
 	    TEST(a_server_that_is_gone_has_no_session_to_kill),
 	    TEST(a_tmux_that_does_not_answer_is_given_up),
 	    TEST(an_answer_that_makes_no_sense_is_an_error),
