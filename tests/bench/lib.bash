@@ -58,3 +58,24 @@ print_markdown() { # the machine
 		}
 		{ printf "| %s | %s | %s | %s |\n", $2, $3, $4, $5 }' "$place/rows"
 }
+# The table of README.md: some of the rows.
+print_few() {
+	awk -F '\t' '
+		BEGIN { print "| | |\n| --- | ---: |" }
+		$2 == "send to a sleeping shell, until delivered" { sub(/ x of/, " times a bare", $5); say("`send` to a sleeping shell, until delivered", $3 ", " $5) }
+		$2 == "send to a live shell, until delivered" { say("`send` to a live shell, until delivered", $3) }
+		$2 ~ /^a tmux server, one by one/ { say("a tmux server'"'"'s death until it is on record", $3) }
+		$2 ~ /^keeper with .* resident/ { sub(/ \(VmRSS\)/, "", $2); say("the " $2, $3) }
+		$2 == "keeper: wake-ups a second" { say("wake-ups of an idle keeper a second", $3) }
+		$2 == "its size, stripped" { say("the binary, stripped", $3) }
+		function say(what, is) { print "| " what " | " is " |" }' "$place/rows"
+}
+# Put a file between the marks of a page.
+put_into() { # page file
+	awk -v with="$2" '
+		/^<!-- figures: end -->/ { skip = 0 }
+		!skip { print }
+		/^<!-- figures: begin/ { print ""; while ((getline line <with) > 0) print line; print ""; skip = 1 }' \
+		"$1" >"$place/page"
+	cp "$place/page" "$1"
+}
