@@ -300,8 +300,15 @@ int journal_each(const struct journal *j, bool (*fn)(const char *line, size_t le
 		 void *arg, struct err *e)
 {
 	char name[600];
+	int oldest = j->keep;
 
-	for (int n = j->keep; n >= 0; n--) {
+	/* Whoever writes may keep more than who reads knows of. */
+	for (;; oldest++) {
+		rotated(j, oldest + 1, name, sizeof name);
+		if (!fs_exists(j->dirfd, name))
+			break;
+	}
+	for (int n = oldest; n >= 0; n--) {
 		AUTO(buf_done) struct buf b = BUF_INIT(256U << 20);
 
 		rotated(j, n, name, sizeof name);

@@ -244,6 +244,21 @@ static void rotation_moves_to_1_then_2_and_forgets_what_is_beyond_keep(void **st
 		assert_int_equal(seen.numbers[i], seen.numbers[i - 1] + 1);
 }
 
+static void a_reader_who_knows_of_fewer_files_reads_all_that_were_kept(void **state)
+{
+	struct journal j = in_root("x.log", 100, 6);
+	struct seen seen = {.n = 0};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	for (int64_t n = 1; n <= 12; n++) /* two a file */
+		write_number(&j, n);
+	j.keep = 1;
+	assert_int_equal(journal_each(&j, see, &seen, &e), 0);
+	assert_int_equal(seen.n, 12);
+	assert_int_equal(seen.numbers[0], 1);
+}
+
 static void a_reader_may_stop_early(void **state)
 {
 	struct journal j = in_root("x.log", 200, 3);
@@ -417,6 +432,7 @@ int main(void)
 	    cmocka_unit_test(a_long_field_does_not_hide_those_behind_it),
 	    TEST(the_folder_is_made_and_the_line_is_private),
 	    TEST(rotation_moves_to_1_then_2_and_forgets_what_is_beyond_keep),
+	    TEST(a_reader_who_knows_of_fewer_files_reads_all_that_were_kept),
 	    TEST(a_reader_may_stop_early),
 	    TEST(a_line_that_does_not_fit_leaves_nothing_of_itself),
 	    TEST(a_journal_that_is_not_there_has_no_lines),

@@ -40,6 +40,7 @@ bool logfmt_get(const char *line, size_t len, const char *key, char *out, size_t
 bool logfmt_next(const char **at, const char *end, char *key, size_t key_size, char *out,
 		 size_t size);
 /* Call fn for each line of the rotated files, oldest first, then of the file; fn returns false to
- * stop. Lines longer than 64 KiB are passed over. */
+ * stop. Files behind the last that j keeps are read too, up to the first that is missing. Lines
+ * longer than 64 KiB are passed over. */
 int journal_each(const struct journal *j, bool (*fn)(const char *line, size_t len, void *arg),
 		 void *arg, struct err *e) NODISCARD;
