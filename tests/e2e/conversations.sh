@@ -109,11 +109,12 @@ check_eq "fresh" "fresh idle-reaped-resume-no-resume" "$(json mode) $(json cause
 check_has "and why is on record" "$(cat "$LOGS/lifecycle.log")" "process $holder has it open"
 must iapeer stop al
 must iapeer start al
+deaths=$(cat "$STATE/claude-al.deaths")
 : >"$HOME/refuse"
 check_exit "the program does not go on with it: sent" 0 send sixth
 check_eq "fresh" "fresh idle-reaped-resume-no-resume" "$(json mode) $(json cause)"
 check_eq "after one try" 1 "$(tail -n 2 "$HOME/starts" | grep -c -e --resume)"
-check_not "which counts for no crash loop" test -e "$STATE/claude-al.deaths"
+check_eq "which counts for no crash loop" "$deaths" "$(cat "$STATE/claude-al.deaths")"
 
 # ---- nothing of the user's was touched
 check_exit "remove" 0 iapeer remove --force al
