@@ -15,7 +15,8 @@
 
 #include "iapeer/base/banned.h"
 
-#define GAP_MS 200 /* between two looks, however much happens */
+#define GAP_MS  200  /* between two looks, however much happens */
+#define SIZE_MS 1000 /* between two looks at the terminal's size, of which no descriptor tells */
 
 struct watcher {
 	struct ctx *c;
@@ -166,6 +167,14 @@ static bool take_typed(struct watcher *w)
 
 enum next { NEXT_LOOK, NEXT_LEAVE };
 
+static bool resized(const struct term *t)
+{
+	struct term now = *t;
+
+	term_read(&now);
+	return t->cursor && (now.lines != t->lines || now.columns != t->columns);
+}
+
 static enum next wait_for_change(struct watcher *w)
 {
 	const struct term *t = &w->c->term;
@@ -183,8 +192,10 @@ static enum next wait_for_change(struct watcher *w)
 		    {.fd = t->cursor && t->in_tty ? STDIN_FILENO : -1, .events = POLLIN},
 		    {.fd = changed ? -1 : w->fd, .events = POLLIN}};
 
-		if (left <= 0 || poll(fds, 3, (int)left) == 0)
+		if (left <= 0 || resized(t))
 			return NEXT_LOOK;
+		if (poll(fds, 3, (int)(t->cursor && left > SIZE_MS ? SIZE_MS : left)) == 0)
+			continue;
 		if (fds[0].revents & (POLLERR | POLLNVAL) || (fds[1].revents && !take_typed(w)))
 			return NEXT_LEAVE;
 		if (fds[2].revents) {
