@@ -50,15 +50,15 @@ static int add_all(const struct ctx *c, bool every, struct targets *t, struct er
 	return 0;
 }
 
-int targets_no_tag(const char *tag, struct strv *seen, struct err *e)
+int targets_no_tag(const char *tag, struct strv *there, struct err *e)
 {
 	const char *near;
 
 	err_set(e, ERR_NOT_FOUND, 0, "no peer has the tag %.64s", tag);
-	near = str_nearest(tag, (const char *const *)strv_argv(seen), seen->n);
+	near = str_nearest(tag, (const char *const *)strv_argv(there), there->n);
 	if (near)
 		return err_hint(e, "did you mean @%s?", near);
-	return seen->n ? words_hint(e, "there are", seen) : -1;
+	return there->n ? words_hint(e, "there are", there) : -1;
 }
 
 static int add_tagged(const struct ctx *c, const char *tag, bool every, struct targets *t,
