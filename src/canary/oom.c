@@ -103,8 +103,9 @@ bool oom_log_names(const struct oom_log *log, pid_t pid, int64_t armed_ms, bool 
 
 bool oom_log_covers(const struct oom_log *log, int64_t armed_ms)
 {
+	/* Of more victims than we hold the latest are held: enough, if one of them was before. */
 	return log->readable && log->any && armed_ms > 0 && log->since_ms <= armed_ms &&
-	       log->n <= OOM_VICTIMS;
+	       (log->n <= OOM_VICTIMS || log->v[log->n % OOM_VICTIMS].at_ms < armed_ms);
 }
 
 enum oom_proof oom_judge(const struct oom_facts *f)

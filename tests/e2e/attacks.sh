@@ -136,7 +136,6 @@ killed() { grep 'ev=server-exit identity=shell-sheila ' "$LOGS/exits.log" 2>/dev
 has_killed() { killed >/dev/null; }
 check_soon "a neighbour's server ended by tmux is a death on record" 5 has_killed
 if [ -d /proc/self ]; then check_has "with who asked" "$(killed)" "shell-mallory"; fi
-must iapeer start sheila --now
 
 # ---- secrets of launch.env
 secret=s3cret-$$-in-launch-env
@@ -145,6 +144,7 @@ printf 'MY_API_KEY=%s\n' "$secret" >>"$IAPEER_ROOT/environment"
 printf '#!/bin/sh\nprintf "%%s\\n" "$@" >>%s/words\nexec %s "$@"\n' "$E2E_DIR" "$(command -v tmux)" >"$E2E_DIR/tmux"
 chmod 755 "$E2E_DIR/tmux"
 printf '{"IAPEER_TMUX_BIN": "%s"}\n' "$E2E_DIR/tmux" >"$IAPEER_ROOT/config.json"
+must iapeer start sheila --now
 printf 'TOKEN=%s\n' "$secret" >"$IAPEER_ROOT/peers/sheila/.iapeer/runtimes/shell/launch.env"
 chmod 600 "$IAPEER_ROOT/peers/sheila/.iapeer/runtimes/shell/launch.env"
 must iapeer new sheila
