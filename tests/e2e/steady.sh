@@ -26,9 +26,10 @@ all_live() { [ "$(iapeer list --json | tr '{' '\n' | grep -c '"state":"live"')" 
 
 keep 1
 for i in $(seq "$PEERS"); do must iapeer create "p$i" --runtime shell; done
-for i in $(seq "$PEERS"); do iapeer send "p$i" true --timeout 50 >>woken 2>&1 & done
+for i in $(seq "$PEERS"); do { iapeer send "p$i" true --timeout 50 || echo "p$i: exit $?"; } >>woken 2>&1 & done
 # shellcheck disable=SC2046
 wait $(jobs -p | grep -v -x "$(keeper)")
+check_eq "$PEERS are sent to" "" "$(grep -v '^delivered' woken)"
 check_soon "$PEERS peers live" 10 all_live
 sleep 1 # what follows the last wake is over: the stillness after it is what is measured
 
