@@ -175,27 +175,31 @@ static bool resized(const struct term *t)
 	return t->cursor && (now.lines != t->lines || now.columns != t->columns);
 }
 
+/* How long nothing has to be looked at: what has just changed may change again. */
+static int64_t pause_of(const struct watcher *w, bool changed)
+{
+	if (changed)
+		return GAP_MS;
+	return w->c->term.cursor ? w->next_ms : INT32_MAX;
+}
+
 static enum next wait_for_change(struct watcher *w)
 {
 	const struct term *t = &w->c->term;
-	int64_t from = clock_mono_ms();
+	int64_t from = clock_mono_ms(), left;
 	bool changed = false;
 
 	for (;;) {
-		int64_t gone = clock_mono_ms() - from, left = (changed     ? GAP_MS
-							       : t->cursor ? w->next_ms
-									   : INT32_MAX) -
-							      gone;
+		left = pause_of(w, changed) - (clock_mono_ms() - from);
+		if (left <= 0 || resized(t))
+			return NEXT_LOOK;
 		/* A pipe whose reader has gone reports an error that nobody asked for. */
 		struct pollfd fds[] = {
 		    {.fd = STDOUT_FILENO},
 		    {.fd = t->cursor && t->in_tty ? STDIN_FILENO : -1, .events = POLLIN},
 		    {.fd = changed ? -1 : w->fd, .events = POLLIN}};
 
-		if (left <= 0 || resized(t))
-			return NEXT_LOOK;
-		if (poll(fds, 3, (int)(t->cursor && left > SIZE_MS ? SIZE_MS : left)) == 0)
-			continue;
+		poll(fds, 3, (int)(t->cursor && left > SIZE_MS ? SIZE_MS : left));
 		if (fds[0].revents & (POLLERR | POLLNVAL) || (fds[1].revents && !take_typed(w)))
 			return NEXT_LEAVE;
 		if (fds[2].revents) {
