@@ -203,12 +203,15 @@ static bool may_be_in_a_root(const char *name)
 }
 
 /* A slip in IAPEER_ROOT must not narrow the modes of somebody's home, or of /etc: a folder in which
- * nothing was ever kept by us, and which holds other things, is no root. */
+ * nothing was ever kept by us, which holds other things and is open to others, is no root. */
 static int check_is_root(int fd, const char *root, struct err *e)
 {
 	AUTO(strv_done) struct strv names = STRV_INIT;
+	struct stat st;
 
 	if (fs_exists(fd, LAYOUT_REGISTRY) || fs_exists(fd, LAYOUT_LIFECYCLE))
+		return 0;
+	if (fstat(fd, &st) == 0 && (st.st_mode & 077) == 0)
 		return 0;
 	if (fs_list(fd, ".", &names, e) < 0)
 		return -1;

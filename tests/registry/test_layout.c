@@ -176,12 +176,18 @@ static void a_folder_of_other_things_is_no_root(void **state)
 	assert_int_equal(mode_of(tmproot_path(t, "etc/environment")), 0644);
 	assert_int_equal(access(tmproot_path(t, "etc/state"), F_OK), -1);
 
-	/* What its owner put there beforehand is fine, and so is anything once it is a root. */
+	/* What its owner put there beforehand is fine, and so is anything in a private folder, and
+	 * once it is a root. */
 	assert_int_equal(unlink(tmproot_path(t, "etc/passwd")), 0);
 	opened(true, &l);
 	layout_done(&l);
 	assert_int_equal(tmproot_write(t, "etc/passwd", ""), 0);
 	opened(false, &l);
+	layout_done(&l);
+	assert_int_equal(mkdir(tmproot_path(t, "mine"), 0700), 0);
+	assert_int_equal(tmproot_write(t, "mine/notes", ""), 0);
+	setenv("IAPEER_ROOT", tmproot_path(t, "mine"), 1);
+	opened(true, &l);
 	layout_done(&l);
 }
 
