@@ -2,6 +2,7 @@
 #pragma once
 #include "iapeer/base/buf.h"
 #include <stddef.h>
+#include <stdint.h>
 
 /* The commands behind `;`: the program's pane stays for its hook (`pane` NULL: the current one),
  * the hook, and the aliases that note who asks for a kill (canary/witness.h). The hook first: its
