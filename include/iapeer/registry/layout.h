@@ -28,9 +28,10 @@ struct layout {
  * $IAPEER_SOCK_DIR (0700) if missing; else a missing root is ERR_NOT_FOUND. Wider modes of the
  * root, its folders and the registry, environment and config.json are narrowed and a warning
  * logged. IAPEER_TEST_SANDBOX=1 refuses the real ~/.iapeer. ERR_REFUSED: the root is a folder of
- * other things, open to others, in which nothing of ours ever was; it or $IAPEER_SOCK_DIR is another
- * user's, or others may write to the latter (its mode is left alone: it may be /tmp). ERR_USAGE: a path with control characters, too long, $IAPEER_SOCK_DIR not absolute.
- * Owned: layout_done(). */
+ * other things, open to others, in which nothing of ours ever was; it or $IAPEER_SOCK_DIR is
+ * another user's, or others may write to the latter (its mode is left alone: it may be /tmp).
+ * ERR_USAGE: a path with control characters, too long, $IAPEER_SOCK_DIR not absolute. Owned:
+ * layout_done(). */
 int layout_open(struct layout *l, bool make, struct err *e) NODISCARD;
 void layout_done(struct layout *l);
 /* The root that we hold is still what its path names: not removed, moved away or replaced. */
