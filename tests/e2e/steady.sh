@@ -31,6 +31,10 @@ for i in $(seq "$PEERS"); do { iapeer send "p$i" true --timeout 50 || echo "p$i:
 wait $(jobs -p | grep -v -x "$(keeper)")
 check_eq "$PEERS are sent to" "" "$(grep -v '^delivered' woken)"
 check_soon "$PEERS peers live" 10 all_live
+all_live || for name in $(iapeer list | awk '!/●/ { print $1 }'); do # who is not, and what was done to it
+	iapeer show "$name"
+	grep -h "shell-$name " "$LOGS"/*.log
+done
 sleep 1 # what follows the last wake is over: the stillness after it is what is measured
 
 # ---- ticks of a second
