@@ -198,6 +198,7 @@ static void decide_one(struct watched *w, const struct peer_id *id, struct obser
 	struct decision d = {.word = "unregistered", .rule = ""};
 	struct err e;
 
+	w->idle = false;
 	if (!in.record) {
 		carry_out(w, &d, t);
 		return;
@@ -206,7 +207,7 @@ static void decide_one(struct watched *w, const struct peer_id *id, struct obser
 		log_warn("tick", "identity=%s %s", w->canary.identity, e.msg);
 		return;
 	}
-	o->snap.idle = known && idle_for(w, &s, t->jumped);
+	o->snap.idle = w->idle = known && idle_for(w, &s, t->jumped);
 	observe_duty(&in, w->policy, o);
 	o->snap.foreign = (t->listed ? services_guard(&w->k->services, id->name, NULL, &e)
 				     : service_guard(id->name, NULL, &e)) < 0;

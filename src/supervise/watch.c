@@ -410,11 +410,11 @@ bool keeper_check_server(struct keeper *k, const char *identity)
 	return !w || !w->dying || !w->late;
 }
 
-int64_t keeper_activity(struct keeper *k, const char *identity)
+int64_t keeper_idle_stamp(struct keeper *k, const char *identity)
 {
 	const struct watched *w = keeper_find(k, identity);
 
-	return w ? w->activity_stamp : 0;
+	return w && w->idle ? w->activity_stamp : 0;
 }
 
 void keeper_unwatch_all(struct keeper *k)

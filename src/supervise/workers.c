@@ -233,7 +233,7 @@ static void start(struct keeper *k, struct work *work, enum trigger trigger)
 	snprintf(by, sizeof by, "--trigger=%s", trigger_word(trigger));
 	snprintf(build, sizeof build, "--build=%s", build_id);
 	snprintf(activity, sizeof activity, "--activity=%lld",
-		 (long long)keeper_activity(k, w->identity));
+		 (long long)keeper_idle_stamp(k, w->identity));
 	snprintf(files, sizeof files, "--files=%lld", (long long)k->files_given);
 	if (rc == 0)
 		rc = uv_spawn(&k->loop, &w->process, &o);

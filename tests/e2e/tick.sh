@@ -112,6 +112,16 @@ must iapeer supervise --once
 line=$(ticks_of ann | tail -n 1)
 check_has "but where it is asked for" "$line" 'identity=shell-ann action=alive rule="a live session is left alone" reason="quiet for '
 
+# ---- a tick that has something else to do parks nobody who is not idle: its worker was told of signs of life only,
+# found none since, and ended a shell that was a second old
+pid=$(session_of shell-ann)
+rm "$STATE/shell-ann.canary"
+must iapeer supervise --once --json
+check_eq "unwatched: seen by the tick" canary "$(action_of ann)"
+check_soon "watched again" 5 test -e "$STATE/shell-ann.canary"
+must iapeer send ann true # behind that worker
+alive ann "has not been parked" "$pid"
+
 # ---- the clock is set
 lib=$(find /usr/lib /usr/local/lib /opt/homebrew/lib -name 'libfaketime*.so.1' 2>/dev/null | sort | sed -n 1p)
 # A sanitizer wants to be the first library, which a preloaded one is.

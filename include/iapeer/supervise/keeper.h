@@ -51,6 +51,7 @@ struct watched {
 	int64_t activity_mono_ms; /* the newest of them in awake time: idle is counted from here */
 	int64_t looked_mono_ms;
 	bool attached;           /* a client was, when last looked at */
+	bool idle;               /* by the last tick, for as long as it may be */
 	enum wake_policy policy; /* when its session came on record */
 	int64_t due_mono_ms; /* to be looked at then, before the next tick; 0: the tick is enough */
 	int64_t ask_ms;      /* its server was stopped: asked again after so long; 0: it answers */
@@ -205,8 +206,8 @@ void keeper_settle_deaths(struct keeper *k); /* record what is seen dead, now */
  * that only we have. False: it was seen, and cannot be recorded now. */
 bool keeper_check_server(struct keeper *k, const char *identity);
 void keeper_unwatch_all(struct keeper *k);
-int64_t keeper_activity(struct keeper *k,
-			const char *identity); /* its stamp, as the last tick saw it; 0: not */
+/* Its activity_stamp, if the last tick found it idle for as long as it may be; 0: it did not. */
+int64_t keeper_idle_stamp(struct keeper *k, const char *identity);
 
 /* workers.c */
 void keeper_want(struct keeper *k, const char *identity, enum trigger t, bool boots,
