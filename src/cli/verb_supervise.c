@@ -60,40 +60,57 @@ static int once(struct ctx *c, struct err *e)
 	return 0;
 }
 
-/* 1: none of these was asked for. */
-static int service(struct ctx *c, const struct parsed *p, struct err *e)
-{
-	int asked = opt_given(p, "print") + opt_given(p, "install") + opt_given(p, "uninstall");
+/* What is done once, and what only goes with a keeper that stays. */
+static const char *const single[] = {"print", "install", "uninstall", "stop", "once"};
+static const char *const staying[] = {"interval", "replace"};
 
-	if (asked > 1)
-		return err_set(e, ERR_USAGE, 0, "--print, --install, --uninstall: which?");
-	if (opt_given(p, "print"))
-		return service_print(c, opt_value(p, "print"), e);
-	if (opt_given(p, "install"))
-		return service_install(c, e);
-	return opt_given(p, "uninstall") ? service_uninstall(c, e) : 1;
+static int check_together(const struct parsed *p, struct err *e)
+{
+	const char *asked = NULL;
+
+	for (size_t i = 0; i < sizeof single / sizeof single[0]; i++) {
+		if (!opt_given(p, single[i]))
+			continue;
+		if (asked)
+			return err_set(e, ERR_USAGE, 0, "--%s, --%s: which?", asked, single[i]);
+		asked = single[i];
+	}
+	for (size_t i = 0; asked && i < sizeof staying / sizeof staying[0]; i++)
+		if (opt_given(p, staying[i]))
+			return err_set(e, ERR_USAGE, 0, "--%s means nothing to --%s", staying[i],
+				       asked);
+	return 0;
 }
 
-int verb_supervise(struct ctx *c, const struct parsed *p, struct err *e)
+static int keep(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	struct supervise_opts o = {.on_demand = opt_given(p, "on-demand"),
-				   .replace = opt_given(p, "replace"),
-				   .ready_fd = -1};
+				   .replace = opt_given(p, "replace")};
 	int64_t fd = -1, seconds = 60;
-	int rc = service(c, p, e);
 
-	if (rc <= 0)
-		return rc;
 	if (opt_i64(p, "ready-fd", 3, DESCRIPTOR_MAX, &fd, e) < 0 ||
 	    opt_i64(p, "interval", 1, 86400, &seconds, e) < 0)
 		return -1;
 	o.ready_fd = (int)fd;
 	o.interval_ms = seconds * 1000;
+	return supervise_run(&c->layout, &o, e);
+}
+
+int verb_supervise(struct ctx *c, const struct parsed *p, struct err *e)
+{
+	if (check_together(p, e) < 0)
+		return -1;
+	if (opt_given(p, "print"))
+		return service_print(c, opt_value(p, "print"), e);
+	if (opt_given(p, "install"))
+		return service_install(c, e);
+	if (opt_given(p, "uninstall"))
+		return service_uninstall(c, e);
 	if (opt_given(p, "stop"))
 		return stop(c, e);
 	if (opt_given(p, "once"))
 		return once(c, e);
-	return supervise_run(&c->layout, &o, e);
+	return keep(c, p, e);
 }
 
 int verb_apply(struct ctx *c, const struct parsed *p, struct err *e)

@@ -86,6 +86,10 @@ check_exit "--print launchd" 0 iapeer supervise --print=launchd
 check_has "peers outlive it" "$out" "AbandonProcessGroup"
 check_exit "--print of no manager" 2 iapeer supervise --print upstart
 check_exit "two at once" 2 iapeer supervise --install --uninstall
+check_exit "two others" 2 iapeer supervise --stop --once
+check_has "which they are" "$err" "--stop, --once: which?"
+check_exit "an interval of no keeper" 2 iapeer supervise --stop --interval 5
+check_has "is said" "$err" "--interval means nothing to --stop"
 
 # Roots with everything that has a meaning somewhere.
 # shellcheck disable=SC2016
