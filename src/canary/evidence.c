@@ -11,6 +11,8 @@
 
 #define TOP_PROCESSES 25
 #define PANE_TAIL     2048
+#define KEPT          1000
+#define DAY_MS        (INT64_C(24) * 3600 * 1000)
 
 struct row {
 	pid_t pid;
@@ -116,4 +118,9 @@ bool evidence_oom_names(pid_t pid, int64_t since_mono_ms)
 
 	evidence_oom_log(&log);
 	return oom_log_names(&log, pid, since_mono_ms, false);
+}
+
+int evidence_expire(const struct layout *l, int64_t now_utc_ms, struct err *e)
+{
+	return fs_expire(l->root_fd, LAYOUT_DEATHS_DIR, now_utc_ms - DAY_MS, KEPT, e);
 }

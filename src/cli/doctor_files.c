@@ -18,7 +18,6 @@
 #include "iapeer/base/banned.h"
 
 #define DEPTH     4
-#define TEMP_OLD  (INT64_C(3600) * 1000)
 #define NAMES_MAX 5
 #define PATH_ROOM 1024
 
@@ -258,7 +257,7 @@ static void visit_litter(const char *path, const struct fs_info *info, void *arg
 	if (str_ends(name, ".bad") && strstr(path, ".queue/"))
 		strv_add(&l->bad, path);
 	/* What is younger may be at work. */
-	if (name[0] != '.' || !str_ends(name, ".tmp") || info->mtime_ms > l->now_ms - TEMP_OLD)
+	if (!fs_is_temp(name) || info->mtime_ms > l->now_ms - FS_TEMP_OLD_MS)
 		return;
 	if (l->fix && fs_unlink(l->dirfd, path, &e) == 0)
 		strv_add(&l->deleted, path);

@@ -145,22 +145,10 @@ int receipt_save(const struct layout *l, const struct peer_id *id, const struct 
 int receipt_expire(const struct layout *l, const struct peer_id *id, int64_t now_utc_ms,
 		   struct err *e)
 {
-	AUTO(strv_done) struct strv names = STRV_INIT;
-	char dir[LAYOUT_PATH], path[LAYOUT_PATH + 300];
-	struct fs_info info;
+	char dir[LAYOUT_PATH];
 
 	layout_state(id, "receipts", dir);
-	if (fs_list(l->root_fd, dir, &names, e) < 0)
-		return -1;
-	for (size_t i = 0; i < names.n; i++) {
-		snprintf(path, sizeof path, "%s/%.255s", dir, names.v[i]);
-		if (fs_stat(l->root_fd, path, &info, e) < 0)
-			return -1;
-		if (info.exists && now_utc_ms - info.mtime_ms > REMEMBERED_MS &&
-		    fs_unlink(l->root_fd, path, e) < 0)
-			return -1;
-	}
-	return 0;
+	return fs_expire(l->root_fd, dir, now_utc_ms - REMEMBERED_MS, 0, e);
 }
 
 int receipt_journal(const struct layout *l, const struct queue_item *m, const struct receipt *r,

@@ -17,7 +17,7 @@
 #include "iapeer/base/banned.h"
 
 static const char *const folders[] = {
-    "state",       LAYOUT_LIFECYCLE,  "state/iapeer",   LAYOUT_LOCKS, LAYOUT_REMOVING, "logs",
+    "state",       LAYOUT_LIFECYCLE,  LAYOUT_KEEPER,    LAYOUT_LOCKS, LAYOUT_REMOVING, "logs",
     "logs/iapeer", LAYOUT_DEATHS_DIR, LAYOUT_PANE_LOGS, LAYOUT_SOCKS, "bin",
 };
 

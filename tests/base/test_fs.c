@@ -329,6 +329,64 @@ static void writing_to_nobody_is_an_error_not_a_death(void **state)
 	close(fds[1]);
 }
 
+/* ---- forgetting ---- */
+
+static void age(const char *name, int64_t at_ms)
+{
+	const struct timespec t = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
+
+	assert_int_equal(utimensat(root.fd, name, (struct timespec[]){t, t}, AT_SYMLINK_NOFOLLOW),
+			 0);
+}
+
+static void old_files_go_but_the_newest_stay_and_nothing_else_goes(void **state)
+{
+	struct err e = ERR_INIT;
+	AUTO(strv_done) struct strv names = STRV_INIT;
+
+	(void)state;
+	assert_int_equal(fs_expire(root.fd, "none", 1000, 0, &e), 0);
+	assert_int_equal(fs_mkdirs(root.fd, "d/folder", &e), 0);
+	for (int i = 0; i < 6; i++) {
+		char name[8];
+
+		snprintf(name, sizeof name, "d/%d", i);
+		put(name, "x");
+		age(name, 1000 + i);
+	}
+	assert_int_equal(symlinkat("0", root.fd, "d/link"), 0);
+	age("d/link", 1);
+	age("d/folder", 1);
+	assert_int_equal(fs_expire(root.fd, "d", 1005, 4, &e), 0); /* six, four are kept */
+	assert_false(fs_exists(root.fd, "d/1"));
+	assert_true(fs_exists(root.fd, "d/2"));
+	assert_int_equal(fs_expire(root.fd, "d", 1005, 0, &e), 0);
+	assert_int_equal(fs_list(root.fd, "d", &names, &e), 0);
+	assert_int_equal(names.n, 3);
+	assert_string_equal(names.v[0], "5"); /* at that time, not before */
+	assert_string_equal(names.v[1], "folder");
+	assert_string_equal(names.v[2], "link");
+}
+
+static void temporary_files_are_told_by_their_names(void **state)
+{
+	struct err e = ERR_INIT;
+
+	(void)state;
+	put(".a.1.2.tmp", "x");
+	put("a.tmp", "x");
+	put(".a", "x");
+	age(".a.1.2.tmp", 1000);
+	age("a.tmp", 1000);
+	age(".a", 1000);
+	assert_int_equal(fs_expire_temps(root.fd, ".", 1000, &e), 0);
+	assert_true(fs_exists(root.fd, ".a.1.2.tmp"));
+	assert_int_equal(fs_expire_temps(root.fd, ".", 1001, &e), 0);
+	assert_false(fs_exists(root.fd, ".a.1.2.tmp"));
+	assert_true(fs_exists(root.fd, "a.tmp"));
+	assert_true(fs_exists(root.fd, ".a"));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int main(void)
@@ -349,6 +407,8 @@ int main(void)
 	    TEST(a_socket_is_told_from_a_file),
 	    TEST(what_we_open_is_closed_on_exec),
 	    TEST(writing_to_nobody_is_an_error_not_a_death),
+	    TEST(old_files_go_but_the_newest_stay_and_nothing_else_goes),
+	    TEST(temporary_files_are_told_by_their_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "scratch.h"
 
@@ -100,6 +101,48 @@ static void what_is_missing_is_named(void **state)
 	assert_int_equal(count(buf_cstr(&out), "pane: missing ("), 2);
 }
 
+/* One file of evidence, so many seconds old. */
+static void evidence_of_age(const struct world *w, int i, int64_t now_ms, int64_t age_s)
+{
+	const struct timespec t = {.tv_sec = now_ms / 1000 - age_s};
+	char rel[LAYOUT_PATH];
+
+	snprintf(rel, sizeof rel, "r/" LAYOUT_DEATHS_DIR "/%d.txt", i);
+	world_write(w, rel, "x");
+	assert_int_equal(utimensat(AT_FDCWD, world_path(w, rel), (struct timespec[]){t, t}, 0), 0);
+}
+
+static size_t kept(const struct world *w)
+{
+	AUTO(strv_done) struct strv names = STRV_INIT;
+
+	OK(fs_list(w->l.root_fd, LAYOUT_DEATHS_DIR, &names, e));
+	return names.n;
+}
+
+static void a_thousand_are_kept_and_those_of_the_last_day(void **state)
+{
+	const int64_t now = INT64_C(1800000000000), day = 24 * 3600;
+	struct world *w = *state;
+
+	OK(fs_mkdirs(w->l.root_fd, LAYOUT_DEATHS_DIR, e));
+	for (int i = 0; i < 1000; i++)
+		evidence_of_age(w, i, now, 400 * day + i);
+	OK(evidence_expire(&w->l, now, e));
+	assert_int_equal(kept(w), 1000); /* however old */
+	evidence_of_age(w, 1000, now, day / 2);
+	evidence_of_age(w, 1001, now, 2 * day);
+	OK(evidence_expire(&w->l, now, e));
+	assert_int_equal(kept(w), 1000);
+	assert_true(world_exists(w, "r/" LAYOUT_DEATHS_DIR "/1001.txt"));
+	assert_false(world_exists(w, "r/" LAYOUT_DEATHS_DIR "/999.txt")); /* the oldest two */
+	assert_false(world_exists(w, "r/" LAYOUT_DEATHS_DIR "/998.txt"));
+	for (int i = 0; i < 1010; i++)
+		evidence_of_age(w, i, now, day / 2);
+	OK(evidence_expire(&w->l, now, e));
+	assert_int_equal(kept(w), 1010);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 
 int main(void)
@@ -110,6 +153,7 @@ int main(void)
 	    TEST(no_arguments_of_anybody_are_in_it),
 	    TEST(the_last_two_kibibytes_of_the_pane_with_controls_made_visible),
 	    TEST(what_is_missing_is_named),
+	    TEST(a_thousand_are_kept_and_those_of_the_last_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

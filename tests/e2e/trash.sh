@@ -90,8 +90,18 @@ check_exit "and it can be sent to" 0 iapeer send big-bob true
 # ---- a week later
 old=$trash/bob-$(($(date +%s) * 1000 - 8 * 24 * 3600 * 1000))
 mv "$trash"/bob-[0-9]* "$old"
+receipt=$(find "$STATE/shell-keep.receipts" -name '*.json' | sed -n 1p)
+touch -d '8 days ago' "$receipt"
+for temp in "$STATE/.shell-keep.topic.7.1.tmp" "$STATE/shell-keep.queue/.0000000001.json.7.1.tmp"; do
+	touch -d '2 hours ago' "$temp"
+	touch "${temp%.1.tmp}.2.tmp"
+done
 must iapeer supervise --stop
 must iapeer send keep true
 check_soon "it is deleted" 5 test ! -e "$old"
 check "younger ones are not" test -n "$(ls "$trash")"
+check_soon "so is a receipt" 5 test ! -e "$receipt"
+check "younger ones are not" test -n "$(ls "$STATE/shell-keep.receipts")"
+check_soon "so is what a killed process left" 5 eval '[ -z "$(find "$STATE" -name ".*.7.1.tmp")" ]'
+check_eq "but not what somebody may be at work on" 2 "$(find "$STATE" -name '.*.7.2.tmp' | wc -l)"
 e2e_end

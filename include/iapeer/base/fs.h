@@ -70,6 +70,15 @@ int fs_remove_tree(int dirfd, const char *path,
 		   struct err *e) NODISCARD; /* missing: done; follows no link */
 /* Make all missing folders, mode 0700. */
 int fs_mkdirs(int dirfd, const char *path, struct err *e) NODISCARD;
+/* Delete the regular files of a folder (not below it) that were last changed before that time, but
+ * never the `keep` newest. A missing folder is empty. */
+int fs_expire(int dirfd, const char *path, int64_t before_utc_ms, size_t keep,
+	      struct err *e) NODISCARD;
+/* Is this the name of a temporary file of ours? Older than an hour it was left by a process that
+ * was killed. */
+bool fs_is_temp(const char *name);
+#define FS_TEMP_OLD_MS (INT64_C(3600) * 1000)
+int fs_expire_temps(int dirfd, const char *path, int64_t before_utc_ms, struct err *e) NODISCARD;
 int fs_open_dir(int dirfd, const char *path, int *out_fd, struct err *e) NODISCARD;
 /* Names in a folder, sorted, without "." and ".."; a missing folder is empty. */
 int fs_list(int dirfd, const char *path, struct strv *out, struct err *e) NODISCARD;

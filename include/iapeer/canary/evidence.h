@@ -7,6 +7,9 @@
 /* Memory, swap, pressure, the 25 largest processes by RSS (names, never arguments), kernel lines.
  * Once for a burst. */
 void evidence_machine(struct buf *out);
+/* Forget old files of server-deaths: the newest 1,000 stay, and all of the last day, for they are
+ * also what keeps a death from being recorded twice. */
+int evidence_expire(const struct layout *l, int64_t now_utc_ms, struct err *e) NODISCARD;
 /* The last 2 KiB of the pane's log, controls made visible. */
 void evidence_pane(const struct layout *l, const char *identity, struct buf *out);
 /* Whom the kernel says that it killed for memory. Once for a burst. */

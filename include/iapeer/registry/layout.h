@@ -48,6 +48,7 @@ bool layout_in_place(const struct layout *l);
 #define LAYOUT_CONFIG         "config.json"
 #define LAYOUT_BINARY         "bin/iapeer"
 #define LAYOUT_LIFECYCLE      "state/lifecycle"
+#define LAYOUT_KEEPER         "state/iapeer"
 #define LAYOUT_LOCKS          "state/iapeer/locks"
 #define LAYOUT_REMOVING       "state/iapeer/removing"
 #define LAYOUT_MOVING         "state/iapeer/moving"

@@ -243,7 +243,7 @@ void keeper_turn(struct keeper *k, const char *identity);
 void keeper_forget_turn(struct watched *w);
 
 /* tidy.c */
-void keeper_tidy(struct keeper *k); /* forget what is remembered for 7 days only: receipts, trash */
+void keeper_tidy(struct keeper *k); /* forget what would only grow */
 
 /* sockets.c */
 /* Servers on our sockets that nobody watches; names: sorted, of all in the folder of sockets. */
