@@ -1,7 +1,5 @@
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "iapeer/base/build.h"
 #include "iapeer/base/clock.h"
@@ -13,8 +11,6 @@
 #include "iapeer/supervise/request.h"
 
 #include "iapeer/base/banned.h"
-
-#define BACKLOG 128
 
 static void release(uv_handle_t *h)
 {
@@ -317,7 +313,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 	}
 }
 
-static void on_connect(uv_stream_t *server, int status)
+void keeper_on_connect(uv_stream_t *server, int status)
 {
 	struct keeper *k = server->data;
 	struct conn *c;
@@ -348,33 +344,9 @@ static void on_connect(uv_stream_t *server, int status)
 	uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
 }
 
-int keeper_listen(struct keeper *k, struct err *e)
-{
-	mode_t old;
-	int rc;
-
-	if (layout_control_socket(k->layout, k->socket, e) < 0)
-		return -1;
-	/* We hold the keeper's lock: whatever is at that path is a dead one's. */
-	if (unlink(k->socket) < 0 && access(k->socket, F_OK) == 0)
-		return err_set(e, ERR_FAILED, 0, "the control socket %s cannot be replaced",
-			       k->socket);
-	uv_pipe_init(&k->loop, &k->listener, 0);
-	k->listener.data = k;
-	old = umask(0177);
-	rc = uv_pipe_bind(&k->listener, k->socket);
-	umask(old);
-	if (rc == 0)
-		rc = uv_listen((uv_stream_t *)&k->listener, BACKLOG, on_connect);
-	return rc < 0 ? err_set(e, ERR_FAILED, -rc, "listen on %s", k->socket) : 0;
-}
-
-/* libuv unlinks the socket when the listener is closed; we still hold the lock then, so it is ours.
- */
 void keeper_hear_no_more(struct keeper *k)
 {
-	if (!uv_is_closing((uv_handle_t *)&k->listener))
-		uv_close((uv_handle_t *)&k->listener, NULL);
+	keeper_listen_no_more(k);
 	for (struct conn *c = k->conns, *next; c; c = next) {
 		next = c->next;
 		hang_up(c);

@@ -300,6 +300,7 @@ static void on_tick(uv_timer_t *t)
 	if (!keeper_in_place(k))
 		return;
 	keeper_tick(k, NULL);
+	keeper_look_listener(k);
 	keeper_record_flight(k);
 	if (clock_mono_ms() - k->tidied_mono_ms > TIDY_MS) {
 		keeper_tidy(k);

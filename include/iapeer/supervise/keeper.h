@@ -145,6 +145,7 @@ struct keeper {
 	bool on_demand, leaving;
 	int64_t files_given; /* our soft limit of descriptors before we raised it; 0: we did not */
 	char socket[LAYOUT_PATH];
+	uint64_t socket_inode; /* of the one that we listen on; 0: we do not */
 	uv_loop_t loop;
 	uv_pipe_t listener;
 	uv_signal_t sigchld, sigterm, sigint, sighup;
@@ -152,7 +153,7 @@ struct keeper {
 	    due_timer, absent_timer, attention_timer;
 	int64_t tidied_mono_ms; /* when keeper_tidy() last ran */
 	int64_t tick_drift_ms;  /* wall clock less awake time, at the last tick: a jump shows */
-	uv_fs_event_t state_events, log_events, root_events;
+	uv_fs_event_t state_events, log_events, root_events, socket_events;
 	bool log_events_on;
 	struct workq work;
 	struct policies policies;
@@ -271,8 +272,13 @@ void keeper_due_policy(struct watched *w, const struct peer_id *id);
 /* Was its server found stopped by a signal? Then it is asked again: after 2, 4 ... 60 s. */
 void keeper_due_unknown(struct keeper *k, const char *identity, bool unknown);
 
-/* server.c */
+/* listen.c */
 int keeper_listen(struct keeper *k, struct err *e) NODISCARD;
+void keeper_look_listener(struct keeper *k); /* is our socket still where commands look for it? */
+void keeper_listen_no_more(struct keeper *k);
+
+/* server.c */
+void keeper_on_connect(uv_stream_t *server, int status);
 void keeper_hear_no_more(struct keeper *k);
 void keeper_receipt(struct keeper *k, const char *identity, const char *message_id);
 /* A worker is done: `reply` is what it said (NULL: it died); `final`: its messages will not be

@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# A peer that has the files in hand, for all peers are one user: what it breaks of ours is noticed or made again, what it
+# takes is named, and the others go on. What it gets away with is in docs/SECURITY.md too.
+. "$(dirname "${BASH_SOURCE[0]}")/attack.bash"
+command -v flock >/dev/null || skip "no flock"
+e2e_begin
+neighbours
+lock_of_registry=$IAPEER_ROOT/peers-profiles.lock
+# From inside mallory, until $E2E_DIR/let-go is there.
+hold() { # file
+	rm -f "$E2E_DIR/held" "$E2E_DIR/let-go"
+	# shellcheck disable=SC2016
+	inside '(flock 9; echo held >"$OUT/held"; while [ ! -e "$OUT/let-go" ]; do sleep 0.05; done) 9>>'"$1"' >/dev/null 2>&1 &
+		for i in $(seq 200); do [ -s "$OUT/held" ] && exit 0; sleep 0.02; done; exit 1'
+	check_eq "she holds $(basename "$1")" 0 "$rc"
+}
+
+# ---- the keeper's socket
+must iapeer send bob x --timeout 20
+k=$(keeper)
+# shellcheck disable=SC2016
+attack "the keeper's socket is deleted" 0 'rm -f '"$(keeper_socket)"
+check_exit "and made again" 0 iapeer send bob x --timeout 20
+# shellcheck disable=SC2016
+attack "a file comes in its place" 0 'echo squat >"$OUT/squat"; mv "$OUT/squat" '"$(keeper_socket)"
+check_exit "and is put away" 0 iapeer send bob x --timeout 20
+attack "a folder comes in its place" 0 'rm -f '"$(keeper_socket)"'; mkdir '"$(keeper_socket)"'; ls -d '"$(keeper_socket)"
+rmdir "$(keeper_socket)" 2>/dev/null
+check_exit "and when it has gone, the socket is there" 0 iapeer send bob x --timeout 20
+check_eq "all by the same keeper" "$k" "$(keeper)"
+
+# ---- locks: who waits is told for whom
+hold "$IAPEER_ROOT/state/iapeer/locks/fake-bob"
+check_exit "a message to a peer whose lock is held waits" 8 iapeer send bob x --id waits --timeout 1
+touch "$E2E_DIR/let-go"
+was_delivered() { grep -q 'id=waits .*status=delivered' "$LOGS/delivery.log"; }
+check_soon "and is delivered then" 20 was_delivered
+hold "$lock_of_registry"
+"$IAPEER_BIN" create late --runtime shell >"$E2E_DIR/late.out" 2>&1 &
+late=$!
+
+# ---- names, folders and ids of others
+# shellcheck disable=SC2016
+attack "another's folder" 5 '"$IAPEER" create eve --runtime shell --path "$IAPEER_ROOT/peers/sheila"'
+# shellcheck disable=SC2016
+attack "another's folder, by init in it" 5 'cd "$IAPEER_ROOT/peers/sheila" && "$IAPEER" init eve'
+# shellcheck disable=SC2016
+attack "an id that somebody else will use" 0 '"$IAPEER" send bob hers --id deploy-1 --timeout 20'
+check_exit "his message is none" 0 iapeer send bob his --id deploy-1 --json
+check_has "and he is told" "$out" '"duplicate":true'
+
+# ---- hidden verbs, with the name of another
+for verb in '_hook shell-sheila pane-died' '_apply shell-sheila' 'event claude --identity shell-sheila'; do
+	inside "\"\$IAPEER\" $verb </dev/null"
+done
+# shellcheck disable=SC2016
+inside 'PEER_IDENTITY=shell-sheila "$IAPEER" self fresh'
+check_not "self is who one is" test -e "$STATE/shell-sheila.fresh-next"
+check "sheila lives" pid_alive "$(pane_of shell-sheila)"
+check_exit "and answers" 0 iapeer ask sheila true --timeout 20
+
+# ---- the keeper itself
+# shellcheck disable=SC2016
+attack "the keeper is killed" 0 "kill -KILL $k"
+check_exit "the next command starts one" 0 iapeer send bob x --timeout 20
+check "sessions live on" pid_alive "$(pane_of shell-sheila)"
+
+# ---- rubbish in the state of another
+# shellcheck disable=SC2016
+inside 'for f in reports chain composer topic flight; do head -c 3000000 /dev/urandom >>"$STATE/fake-bob.$f"; done'
+check_exit "rubbish that nothing depends on stops nobody" 0 iapeer send bob x --timeout 20
+must iapeer show bob
+# shellcheck disable=SC2016
+inside 'cp "$STATE/fake-bob.session" "$OUT/session"; echo "{" >"$STATE/fake-bob.session"'
+check_exit "a session's record that is none" 7 iapeer send bob x --timeout 20
+check_has "is named" "$err" "fake-bob.session"
+check_exit "the others are served" 0 iapeer send sheila true --timeout 20
+cp "$E2E_DIR/session" "$STATE/fake-bob.session"
+check_exit "and mended" 0 iapeer send bob x --timeout 20
+
+# ---- what is not prevented: one user. It is on record
+# shellcheck disable=SC2016
+inside 'printf "{\"format\":1,\"kind\":\"message\",\"id\":\"forged-1\",\"from\":\"cli-root\",\"fromIntelligence\":\"natural\",\"verified\":true,\"acceptedAtMs\":1,\"body\":\"true\"}" >"$STATE/shell-sheila.queue/0000000099.json"'
+is_delivered() { grep -q 'id=forged-1 from=cli-root to=shell-sheila .*status=delivered' "$LOGS/delivery.log"; }
+check_soon "a message put into a queue by hand is a message" 20 is_delivered
+wait "$late"
+check_eq "the registry's lock: who waited gave up" 6 "$?"
+check_has "and was told for whom" "$(cat "$E2E_DIR/late.out")" "peers-profiles.lock is held by pid"
+touch "$E2E_DIR/let-go"
+check_exit "and then can" 0 iapeer create late --runtime shell
+# shellcheck disable=SC2016
+attack "she lets herself write to a shell" 0 '"$IAPEER" set sheila accepts=artificial,natural,absent && "$IAPEER" send sheila true --id let --timeout 20'
+check_has "under her name" "$(last_delivery)" "from=shell-mallory to=shell-sheila"
+stopped() { iapeer stop --all >/dev/null 2>&1; }
+check_soon "and all can be stopped" 40 stopped
+e2e_end
