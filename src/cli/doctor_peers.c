@@ -203,13 +203,13 @@ static void collect(const struct registry *r, const struct fleet *f, struct strv
 	const char *what;
 	struct err e;
 
-	for (size_t i = 0; i < f->state.n; i++)
-		if (layout_parse_state(f->state.v[i], &id, &what) && strcmp(what, "session") == 0)
+	for (size_t i = 0; i < f->state.v.n; i++)
+		if (layout_parse_state(f->state.v.v[i], &id, &what) && strcmp(what, "session") == 0)
 			note_identity(all, &id);
-	for (size_t i = 0; i < f->socks.n; i++)
-		if (socket_identity(f->socks.v[i], &id))
+	for (size_t i = 0; i < f->socks.v.n; i++)
+		if (socket_identity(f->socks.v.v[i], &id))
 			note_identity(all, &id);
-	for (size_t i = 0; i < r->n && f->socks.n; i++)
+	for (size_t i = 0; i < r->n && f->socks.v.n; i++)
 		for (size_t k = 0; k < r->peers[i].runtimes.n; k++)
 			if (peer_make(r->peers[i].runtimes.v[k], r->peers[i].name, &id, &e) == 0)
 				note_identity(all, &id);
@@ -240,7 +240,7 @@ void doctor_leftovers(struct doctor *d)
 {
 	AUTO(strv_done) struct strv all = STRV_INIT;
 	struct peer_id id;
-	struct fleet f;
+	AUTO(fleet_done) struct fleet f = {.n_manifests = 0};
 	struct err e;
 
 	unfinished_moves(d);
@@ -248,7 +248,6 @@ void doctor_leftovers(struct doctor *d)
 	if (!d->registry_ok || fleet_scan(&d->c->layout, &f, &e) < 0)
 		return;
 	collect(&d->c->registry, &f, &all);
-	fleet_done(&f);
 	strv_sort(&all);
 	for (size_t i = 0; i < all.n; i++)
 		if ((i == 0 || strcmp(all.v[i], all.v[i - 1]) != 0) &&

@@ -93,7 +93,7 @@ static void add_line(const struct ctx *c, struct list *l, const struct peer_reco
 int list_look(const struct ctx *c, const struct filter *f, struct list *out, struct json *reply,
 	      struct err *e)
 {
-	AUTO(fleet_done) struct fleet fleet = {.state = STRV_INIT};
+	AUTO(fleet_done) struct fleet fleet = {.n_manifests = 0};
 
 	out->v = xcalloc(c->registry.n + 1, sizeof *out->v);
 	out->next_ms = NEXT_MAX_MS;

@@ -74,7 +74,7 @@ static void watch_session(struct watcher *w, struct fleet *f, const struct peer_
  * the live ones are watched too. */
 static void watch_all(struct watcher *w)
 {
-	AUTO(fleet_done) struct fleet f = {.state = STRV_INIT};
+	AUTO(fleet_done) struct fleet f = {.n_manifests = 0};
 	const struct registry *r = &w->c->registry;
 	struct peer_id id;
 	struct err e;

@@ -27,7 +27,7 @@ int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_recor
 	out->shown = SHOWN_ASLEEP;
 	out->queued = 0;
 	out->looked = out->does = false;
-	if (f && fleet_nothing(&c->layout, f, id))
+	if (f && observe_nothing(&c->layout, f, id, true))
 		return 0;
 	if (observe(&in, &out->o, e) < 0)
 		return -1;

@@ -32,7 +32,7 @@ const struct manifest *fleet_manifest(const struct ctx *c, struct fleet *f, cons
 
 void sight_status(const struct ctx *c, struct fleet *f, struct sight *s)
 {
-	struct fleet own = {.state = STRV_INIT};
+	struct fleet own = {.n_manifests = 0};
 	const struct manifest *m;
 
 	if (s->shown != SHOWN_LIVE || !s->looked || !s->o.has_session)

@@ -91,7 +91,7 @@ static int fill(const struct ctx *c, struct fleet *f, const struct peer_record *
 
 int top_look(const struct ctx *c, const struct registry *r, bool tags, struct top *t, struct err *e)
 {
-	AUTO(fleet_done) struct fleet f = {.state = STRV_INIT};
+	AUTO(fleet_done) struct fleet f = {.n_manifests = 0};
 	struct top_row *rows;
 	size_t n = 0, room = 0;
 

@@ -1,30 +1,27 @@
 #include "iapeer/lifecycle/fleet.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "iapeer/base/fs.h"
 #include "iapeer/base/str.h"
 
 #include "iapeer/base/banned.h"
 
-int fleet_scan(const struct layout *l, struct fleet *out, struct err *e)
+int fleet_scan(const struct layout *l, struct fleet *f, struct err *e)
 {
-	*out = (struct fleet){.state = STRV_INIT, .socks = STRV_INIT};
-	if (fs_list(l->root_fd, LAYOUT_LIFECYCLE, &out->state, e) < 0 ||
-	    fs_list(AT_FDCWD, l->socks, &out->socks, e) < 0) {
-		fleet_done(out);
-		return -1;
-	}
-	return 0;
+	if (fs_names_look(&f->state, l->root_fd, LAYOUT_LIFECYCLE, e) == 0 &&
+	    fs_names_look(&f->socks, AT_FDCWD, l->socks, e) == 0)
+		return 0;
+	fs_names_done(&f->state);
+	fs_names_done(&f->socks);
+	return -1;
 }
 
 void fleet_done(struct fleet *f)
 {
-	strv_done(&f->state);
-	strv_done(&f->socks);
+	fs_names_done(&f->state);
+	fs_names_done(&f->socks);
 	for (size_t i = 0; i < f->n_manifests; i++)
 		manifest_done(&f->manifests[i]);
 	free(f->manifests);
@@ -32,8 +29,8 @@ void fleet_done(struct fleet *f)
 	f->n_manifests = 0;
 }
 
-/* The first name that is not before `key`; NULL: all are. */
-static const char *at_or_behind(const struct strv *names, const char *key)
+/* Where the names begin that are not before `key`. */
+static size_t at_or_behind(const struct strv *names, const char *key)
 {
 	size_t low = 0, high = names->n;
 
@@ -45,36 +42,59 @@ static const char *at_or_behind(const struct strv *names, const char *key)
 		else
 			high = mid;
 	}
-	return low < names->n ? names->v[low] : NULL;
+	return low;
 }
 
-static bool any_begins(const struct strv *names, const char *prefix)
+struct fleet_files fleet_files(const struct fleet *f, const struct peer_id *id)
 {
-	const char *name = at_or_behind(names, prefix);
+	const struct strv *names = &f->state.v;
+	char prefix[PEER_IDENTITY_MAX + 2];
+	struct fleet_files out;
+	size_t at;
 
-	return name && str_starts(name, prefix);
+	peer_identity(id, prefix);
+	out.skip = strlen(prefix) + 1;
+	prefix[out.skip - 1] = '.';
+	prefix[out.skip] = '\0';
+	at = at_or_behind(names, prefix);
+	out.v = names->v + at;
+	for (out.n = 0; at + out.n < names->n && str_starts(out.v[out.n], prefix); out.n++)
+		;
+	return out;
+}
+
+bool fleet_files_have(const struct fleet_files *files, const char *what)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (strcmp(files->v[i] + files->skip, what) == 0)
+			return true;
+	return false;
 }
 
 bool fleet_has(const struct fleet *f, const struct peer_id *id, const char *what)
 {
-	char key[LAYOUT_PATH];
-	const char *name;
+	struct fleet_files files = fleet_files(f, id);
 
-	snprintf(key, sizeof key, "%s-%s.%s", id->runtime, id->name, what);
-	name = at_or_behind(&f->state, key);
-	return name && strcmp(name, key) == 0;
+	return fleet_files_have(&files, what);
 }
 
-bool fleet_nothing(const struct layout *l, const struct fleet *f, const struct peer_id *id)
+bool fleet_has_socket(const struct fleet *f, const char *socket)
 {
-	char identity[PEER_IDENTITY_MAX + 1], prefix[PEER_IDENTITY_MAX + 2], socket[LAYOUT_PATH];
-	struct err e;
-	const char *name;
+	const char *slash = strrchr(socket, '/'), *name = slash ? slash + 1 : socket;
+	size_t at = at_or_behind(&f->socks.v, name);
 
-	peer_identity(id, identity);
-	snprintf(prefix, sizeof prefix, "%s.", identity);
-	if (any_begins(&f->state, prefix) || layout_socket(l, id, socket, &e) < 0)
-		return false;
-	name = strrchr(socket, '/');
-	return !any_begins(&f->socks, name ? name + 1 : socket);
+	return at < f->socks.v.n && strcmp(f->socks.v.v[at], name) == 0;
+}
+
+bool fleet_any(const struct layout *l, const struct fleet *f, const struct peer_id *id,
+	       const char *const *what)
+{
+	struct fleet_files files = fleet_files(f, id);
+	char socket[LAYOUT_PATH];
+	struct err e;
+
+	for (; files.n && *what; what++)
+		if (fleet_files_have(&files, *what))
+			return true;
+	return layout_socket(l, id, socket, &e) == 0 && fleet_has_socket(f, socket);
 }

@@ -11,20 +11,26 @@
 
 #include "iapeer/base/banned.h"
 
-static bool there(const struct observe_in *in, const char *what)
+/* What was asked, and of the files of that identity those that the fleet has: looked up once. */
+struct look {
+	const struct observe_in *in;
+	struct fleet_files files;
+};
+
+static bool there(const struct look *k, const char *what)
 {
 	char path[LAYOUT_PATH];
 
-	if (in->fleet)
-		return fleet_has(in->fleet, &in->id, what);
-	layout_state(&in->id, what, path);
-	return fs_exists(in->layout->root_fd, path);
+	if (k->in->fleet)
+		return fleet_files_have(&k->files, what);
+	layout_state(&k->in->id, what, path);
+	return fs_exists(k->in->layout->root_fd, path);
 }
 
 /* Where nobody has listed them, the attempt to read it tells. */
-static bool may_be(const struct observe_in *in, const char *what)
+static bool may_be(const struct look *k, const char *what)
 {
-	return !in->fleet || fleet_has(in->fleet, &in->id, what);
+	return !k->in->fleet || fleet_files_have(&k->files, what);
 }
 
 static enum session_state recorded(const struct session *s, bool program_watched)
@@ -46,7 +52,7 @@ static int unrecorded(const struct observe_in *in, struct observation *out, stru
 	out->snap.session = SESSION_ABSENT;
 	if (layout_socket(in->layout, &in->id, socket, e) < 0)
 		return -1;
-	if (!fs_exists(AT_FDCWD, socket))
+	if (in->fleet ? !fleet_has_socket(in->fleet, socket) : !fs_exists(AT_FDCWD, socket))
 		return 0;
 	if (tmux_server_of(socket, &out->leftover, e) < 0)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
@@ -55,9 +61,11 @@ static int unrecorded(const struct observe_in *in, struct observation *out, stru
 	return 0;
 }
 
-static int look_session(const struct observe_in *in, struct observation *out, struct err *e)
+static int look_session(const struct look *k, struct observation *out, struct err *e)
 {
-	if (!may_be(in, "session"))
+	const struct observe_in *in = k->in;
+
+	if (!may_be(k, "session"))
 		return unrecorded(in, out, e);
 	if (in->session)
 		out->session = *in->session;
@@ -86,12 +94,13 @@ static void look_lost(const struct observe_in *in, struct observation *out)
 	    plat_proc_state(out->leftover) == PROC_STOPPED ? SESSION_UNKNOWN : SESSION_LEFTOVER;
 }
 
-static int load_canary(const struct observe_in *in, struct observation *out, struct err *e)
+static int load_canary(const struct look *k, struct observation *out, struct err *e)
 {
+	const struct observe_in *in = k->in;
 	char identity[PEER_IDENTITY_MAX + 1];
 
-	if (in->fleet && !fleet_has(in->fleet, &in->id, "ending")) {
-		if (!fleet_has(in->fleet, &in->id, "canary"))
+	if (!may_be(k, "ending")) {
+		if (!may_be(k, "canary"))
 			return 0;
 		if (in->armed) {
 			out->canary_state = CANARY_ARMED;
@@ -114,11 +123,11 @@ static bool canary_is_dead(const struct observation *out)
 	return canary_server_gone(&out->canary);
 }
 
-static int look_canary(const struct observe_in *in, struct observation *out, struct err *e)
+static int look_canary(const struct look *k, struct observation *out, struct err *e)
 {
 	bool dead;
 
-	if (load_canary(in, out, e) < 0)
+	if (load_canary(k, out, e) < 0)
 		return -1;
 	if (out->canary_state == CANARY_NONE)
 		return 0;
@@ -126,7 +135,7 @@ static int look_canary(const struct observe_in *in, struct observation *out, str
 	if (out->canary_state == CANARY_ARMED) {
 		out->snap.canary = dead ? MARK_DEAD : MARK_ARMED;
 		if (!dead)
-			look_lost(in, out);
+			look_lost(k->in, out);
 		return 0;
 	}
 	if (dead)
@@ -137,23 +146,38 @@ static int look_canary(const struct observe_in *in, struct observation *out, str
 	return 0;
 }
 
+static const char *const shows[] = {"session", "canary", "ending", "queue", MARK_STOPPED, NULL};
+static const char *const counts[] = {
+    "session",      "canary",  "ending",       "queue",         MARK_STOPPED, "deaths",
+    MARK_NEW_EAGER, "sending", MARK_TASK_DONE, MARK_TASK_GIVEN, NULL};
+
+bool observe_nothing(const struct layout *l, const struct fleet *f, const struct peer_id *id,
+		     bool shown)
+{
+	return !fleet_any(l, f, id, shown ? shows : counts);
+}
+
 int observe(const struct observe_in *in, struct observation *out, struct err *e)
 {
+	struct look k = {.in = in};
+
+	if (in->fleet)
+		k.files = fleet_files(in->fleet, &in->id);
 	*out = (struct observation){.snap = {.program_found = true}};
 	/* Order matters: whatever is gone now was gone before the canary's record is read
 	 * (ledger.h). */
-	if (look_session(in, out, e) < 0 || look_canary(in, out, e) < 0 ||
-	    (may_be(in, "deaths") && deaths_load(in->layout, &in->id, &out->deaths, e) < 0))
+	if (look_session(&k, out, e) < 0 || look_canary(&k, out, e) < 0 ||
+	    (may_be(&k, "deaths") && deaths_load(in->layout, &in->id, &out->deaths, e) < 0))
 		return -1;
-	out->queued = may_be(in, "queue") ? queue_depth(in->layout, &in->id) : 0;
+	out->queued = may_be(&k, "queue") ? queue_depth(in->layout, &in->id) : 0;
 	out->snap.declared = in->record && record_has_runtime(in->record, in->id.runtime);
-	out->snap.stopped = there(in, MARK_STOPPED);
-	out->snap.new_eager = there(in, MARK_NEW_EAGER);
-	out->snap.sending = there(in, "sending");
+	out->snap.stopped = there(&k, MARK_STOPPED);
+	out->snap.new_eager = there(&k, MARK_NEW_EAGER);
+	out->snap.sending = there(&k, "sending");
 	out->snap.queued = out->queued > 0;
-	if (out->snap.session == SESSION_LIVE && there(in, MARK_TASK_DONE))
+	if (out->snap.session == SESSION_LIVE && there(&k, MARK_TASK_DONE))
 		out->snap.duty = DUTY_DONE;
-	else if (out->snap.session == SESSION_LIVE && there(in, MARK_TASK_GIVEN))
+	else if (out->snap.session == SESSION_LIVE && there(&k, MARK_TASK_GIVEN))
 		out->snap.duty = DUTY_TASK;
 	out->snap.canary_wanted = in->settings->canary;
 	out->snap.crash_loop =

@@ -32,7 +32,6 @@
 #include "iapeer/base/banned.h"
 
 #define LINGER_MS    2000
-#define GRAIN_MS     2000 /* of a file system's clock, at most */
 #define WORKERS_MAX  16
 #define LEAVE_MS     500 /* for workers to finish; who waits for an answer asks the next keeper */
 #define ANSWER_MS    20  /* for the last answer to be written */
@@ -114,7 +113,7 @@ const struct registry *keeper_registry(struct keeper *k, struct err *e)
 	registry_done(&k->registry);
 	k->registry = now;
 	/* One that was written a moment ago may be written again within its clock's grain. */
-	if (clock_utc_ms() - file.mtime_ms < GRAIN_MS)
+	if (clock_utc_ms() - file.mtime_ms < FS_GRAIN_MS)
 		file.exists = false;
 	k->registry_file = file;
 	return &k->registry;
@@ -137,7 +136,6 @@ void keeper_look(struct keeper *k, const char *identity, int64_t not_before_ms)
 
 static void look_all(struct keeper *k)
 {
-	AUTO(fleet_done) struct fleet f = {.state = STRV_INIT};
 	const struct registry *r;
 	struct peer_id id;
 	struct err e;
@@ -145,16 +143,16 @@ static void look_all(struct keeper *k)
 	if (k->leaving)
 		return;
 	r = keeper_registry(k, &e);
-	if (!r || fleet_scan(k->layout, &f, &e) < 0) {
+	if (!r || fleet_scan(k->layout, &k->fleet, &e) < 0) {
 		log_warn("supervise", "%s", e.msg);
 		return;
 	}
 	for (size_t i = 0; i < r->n; i++)
 		for (size_t j = 0; j < r->peers[i].runtimes.n; j++)
 			if (peer_make(r->peers[i].runtimes.v[j], r->peers[i].name, &id, &e) == 0 &&
-			    (!fleet_nothing(k->layout, &f, &id) ||
+			    (!observe_nothing(k->layout, &k->fleet, &id, false) ||
 			     keeper_policy(k, &r->peers[i]) == WAKE_ALWAYS))
-				look(k, r, &f, &id, 0);
+				look(k, r, &k->fleet, &id, 0);
 }
 
 /* Everything that is to be done stands on disk: start, restart and recovery are this one path. */
@@ -351,6 +349,7 @@ static void keeper_free(struct keeper **p)
 	strv_done(&(*p)->on_attention);
 	registry_done(&(*p)->registry);
 	services_done(&(*p)->services);
+	fleet_done(&(*p)->fleet);
 	for (struct waiting *w = (*p)->waiting, *next; w; w = next) {
 		next = w->next;
 		free(w);

@@ -134,15 +134,9 @@ struct tick {
 	struct keeper *k;
 	const struct registry *registry;
 	bool listed; /* of many: fleet and services were read; of one they are asked for */
-	struct fleet fleet;
 	bool jumped;
 	struct json *outcomes; /* NULL: nobody asked */
 };
-
-static void tick_done(struct tick *t)
-{
-	fleet_done(&t->fleet);
-}
 
 static void journal_steady(struct keeper *k, const char *identity, const struct decision *d,
 			   const char *reason)
@@ -190,7 +184,7 @@ static void decide_one(struct watched *w, const struct peer_id *id, struct obser
 				.settings = &w->k->settings,
 				.record = registry_find(t->registry, id->name),
 				.id = *id,
-				.fleet = t->listed ? &t->fleet : NULL,
+				.fleet = t->listed ? &t->k->fleet : NULL,
 				.session = known ? &s : NULL,
 				.program_watched =
 				    w->pane && uv_is_active((uv_handle_t *)&w->pane->poll),
@@ -232,7 +226,7 @@ static bool jumped(struct keeper *k)
 static int prepare(struct tick *t, struct err *e)
 {
 	t->registry = keeper_registry(t->k, e);
-	if (!t->registry || fleet_scan(t->k->layout, &t->fleet, e) < 0)
+	if (!t->registry || fleet_scan(t->k->layout, &t->k->fleet, e) < 0)
 		return -1;
 	services_refresh(&t->k->services);
 	t->listed = true;
@@ -254,7 +248,7 @@ static void look_at(struct watched *w, struct observation *o, const struct tick 
 
 static void tick_all(struct keeper *k, bool jump, struct json *outcomes)
 {
-	AUTO(tick_done) struct tick t = {.k = k, .jumped = jump, .outcomes = outcomes};
+	struct tick t = {.k = k, .jumped = jump, .outcomes = outcomes};
 	struct observation *o;
 	struct err e;
 
@@ -266,12 +260,12 @@ static void tick_all(struct keeper *k, bool jump, struct json *outcomes)
 	for (struct watched *w = k->watched; w; w = w->next)
 		look_at(w, o, &t);
 	free(o);
-	keeper_look_sockets(k, &t.fleet.socks);
+	keeper_look_sockets(k, &k->fleet.socks.v);
 }
 
 void keeper_tick_one(struct watched *w)
 {
-	AUTO(tick_done) struct tick t = {.k = w->k};
+	struct tick t = {.k = w->k};
 	struct observation *o;
 	struct err e;
 

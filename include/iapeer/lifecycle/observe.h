@@ -36,6 +36,11 @@ struct observe_in {
 };
 /* The duty out of the marks; observe_duty() adds what only the profile tells. */
 int observe(const struct observe_in *in, struct observation *out, struct err *e) NODISCARD;
+/* Nothing that an observation depends on but the registry: no process, no debt, no mark. What is
+ * only remembered of it (receipts, samples, deaths) does not count with `shown`, which is about the
+ * state that is shown and the messages that wait. */
+bool observe_nothing(const struct layout *l, const struct fleet *f, const struct peer_id *id,
+		     bool shown);
 void observe_duty(const struct observe_in *in, enum wake_policy policy, struct observation *o);
 
 enum shown_state { SHOWN_LIVE, SHOWN_ASLEEP, SHOWN_STOPPED, SHOWN_UNKNOWN, SHOWN_STATE_COUNT };

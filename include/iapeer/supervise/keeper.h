@@ -7,6 +7,7 @@
 #include "iapeer/canary/ledger.h"
 #include "iapeer/delivery/status.h"
 #include "iapeer/launch/session.h"
+#include "iapeer/lifecycle/fleet.h"
 #include "iapeer/registry/registry.h"
 #include "iapeer/registry/service.h"
 #include "iapeer/registry/settings.h"
@@ -168,6 +169,7 @@ struct keeper {
 	struct aside *asides;
 	struct census *census;    /* all processes at the last tick, if memory was short; NULL */
 	struct services services; /* as the last tick saw them */
+	struct fleet fleet;
 	struct registry registry; /* as it was when this was its file: keeper_registry() */
 	struct fs_info registry_file;
 	uint64_t trimmed_for; /* inode of the one after which memory was given back */
