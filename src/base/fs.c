@@ -18,6 +18,7 @@
 #define ROOM_LEAST (16 << 20)
 #define ROOM_PART  20
 #define ROOM_FILES 64
+#define TO_READ    (O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
 static void fill_info(const struct stat *st, struct fs_info *out)
 {
@@ -90,10 +91,13 @@ static int open_file(int dirfd, const char *path, int *out_fd, int64_t *out_size
 	AUTO(fs_place_done) struct fs_place at = FS_PLACE_INIT;
 	struct stat st;
 
-	if (fs_place(dirfd, path, &at, e) < 0)
-		return -1;
-	auto_fd int fd =
-	    openat(at.fd, at.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	auto_fd int fd = fs_open_below(dirfd, path, TO_READ, 0);
+
+	if (fd < 0 && errno != ENOENT) {
+		if (fs_place(dirfd, path, &at, e) < 0)
+			return -1;
+		fd = openat(at.fd, at.name, TO_READ);
+	}
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return err_set(e, ERR_NOT_FOUND, errno, "open %s", path);
 	if (fd < 0 && errno == ELOOP)
@@ -199,11 +203,14 @@ int fs_mkdirs(int dirfd, const char *path, struct err *e)
 int fs_open_dir(int dirfd, const char *path, int *out_fd, struct err *e)
 {
 	AUTO(fs_place_done) struct fs_place at = FS_PLACE_INIT;
-	int fd;
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int fd = fs_open_below(dirfd, path, flags, 0);
 
-	if (fs_place(dirfd, path, &at, e) < 0)
-		return -1;
-	fd = openat(at.fd, at.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno != ENOENT) {
+		if (fs_place(dirfd, path, &at, e) < 0)
+			return -1;
+		fd = openat(at.fd, at.name, flags);
+	}
 	if (fd < 0 && errno == ENOENT)
 		return err_set(e, ERR_NOT_FOUND, errno, "open folder %s", path);
 	/* Linux answers ENOTDIR for a link under O_DIRECTORY|O_NOFOLLOW, macOS ELOOP. */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "iapeer/base/plat.h"
+
 #include "iapeer/base/banned.h"
 
 void fs_place_done(struct fs_place *at)
@@ -49,6 +51,33 @@ static int place_outside(int dirfd, const char *path, struct fs_place *out, stru
 	return 0;
 }
 
+int fs_open_below(int dirfd, const char *path, int flags, mode_t mode)
+{
+	static bool cannot; /* an old kernel, or a sandbox that does not know the call */
+	int fd;
+
+	errno = ENOSYS;
+	if (cannot || dirfd == AT_FDCWD || path[0] == '/' || strstr(path, "..") ||
+	    strstr(path, "//"))
+		return -1;
+	fd = plat_open_below(dirfd, path, flags, mode);
+	cannot = fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL);
+	return fd;
+}
+
+/* The folder of a path, below dirfd. -1: folder by folder, then. */
+static int open_parent(int dirfd, const char *path, const char *last)
+{
+	char parent[1024];
+	size_t n = last > path ? (size_t)(last - path) - 1 : 0;
+
+	if (n == 0 || n >= sizeof parent || !memchr(path, '/', n))
+		return -1; /* one folder is opened as fast by its name */
+	memcpy(parent, path, n);
+	parent[n] = '\0';
+	return fs_open_below(dirfd, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+}
+
 int fs_place(int dirfd, const char *path, struct fs_place *out, struct err *e)
 {
 	auto_fd int at = -1;
@@ -57,6 +86,10 @@ int fs_place(int dirfd, const char *path, struct fs_place *out, struct err *e)
 
 	if (dirfd == AT_FDCWD || path[0] == '/')
 		return place_outside(dirfd, path, out, e);
+	slash = strrchr(path, '/');
+	at = open_parent(dirfd, path, slash ? slash + 1 : path);
+	if (at >= 0)
+		rest = slash + 1;
 	while ((slash = strchr(rest, '/')) != NULL) {
 		size_t n = (size_t)(slash - rest);
 		int next;

@@ -121,15 +121,19 @@ int fs_write_at(int dirfd, const char *path, int64_t offset, const void *bytes, 
 		struct err *e)
 {
 	AUTO(fs_place_done) struct fs_place at = FS_PLACE_INIT;
+	const int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
 	int fault = fault_point("fs.write");
 	auto_fd int fd = -1;
 	ssize_t n;
 
 	if (fault)
 		return err_set(e, ERR_FAILED, fault, "write %s", path);
-	if (fs_place(dirfd, path, &at, e) < 0)
-		return -1;
-	fd = openat(at.fd, at.name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+	fd = fs_open_below(dirfd, path, flags, 0600);
+	if (fd < 0) {
+		if (fs_place(dirfd, path, &at, e) < 0)
+			return -1;
+		fd = openat(at.fd, at.name, flags, 0600);
+	}
 	n = fd < 0 ? -1 : pwrite(fd, bytes, len, offset);
 	if (n < 0 || (size_t)n < len)
 		return err_set(e, ERR_FAILED, n < 0 ? errno : ENOSPC, "write %s", path);

@@ -32,6 +32,23 @@ struct pidfd_info {
 #define PIDFD_INFO_EXIT (UINT64_C(1) << 3)
 #endif
 
+#ifndef SYS_openat2 /* Linux 5.6; of one number everywhere */
+#define SYS_openat2 437
+#endif
+#define NO_LINKS 0x04 /* RESOLVE_NO_SYMLINKS */
+#define BELOW    0x08 /* RESOLVE_BENEATH */
+
+int plat_open_below(int dirfd, const char *path, int flags, mode_t mode)
+{
+	struct {
+		uint64_t flags, mode, resolve;
+	} how = {.flags = (uint64_t)flags | O_LARGEFILE,
+		 .mode = flags & O_CREAT ? mode : 0,
+		 .resolve = NO_LINKS | BELOW};
+
+	return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+}
+
 static int pid_fd(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0U);

@@ -1,6 +1,7 @@
 /* fs.h never goes through a link, and never out of its folder. */
 #include "iapeer/base/fs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,8 @@
 #include <cmocka.h>
 
 #include "fsdir.h"
+
+#include "iapeer/base/plat.h"
 
 #include "iapeer/base/banned.h"
 
@@ -67,6 +70,44 @@ static void a_link_on_the_way_below_the_folder_is_refused(void **state)
 	}
 	holds("real/f", "secret");
 	lists("real", "f sub");
+}
+
+/* In one call, where the system has it; the callers above do without, too. */
+static void a_path_opened_at_once_goes_through_no_link(void **state)
+{
+	static const char *const paths[] = {"link/f", "d/up/f", "d/last"};
+	static const int how[] = {O_RDONLY | O_NOFOLLOW | O_CLOEXEC,
+				  O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+				  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC};
+	char text[8] = "";
+	int fd;
+
+	(void)state;
+	folder("real");
+	folder("d");
+	put("real/f", "secret");
+	link_to("real", "link");
+	link_to("../real", "d/up");
+	link_to("../real/f", "d/last");
+	for (size_t i = 0; i < COUNT(paths); i++)
+		for (size_t k = 0; k < COUNT(how); k++) {
+			assert_int_equal(plat_open_below(root.fd, paths[i], how[k], 0600), -1);
+			assert_true(errno != ENOENT);
+		}
+	fd = plat_open_below(root.fd, "real/f", how[0], 0);
+	if (fd < 0) {
+		assert_int_equal(errno, ENOSYS);
+		skip();
+	}
+	assert_int_equal(read(fd, text, sizeof text), 6);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	close(fd);
+	assert_int_equal(plat_open_below(root.fd, "real/none", how[0], 0), -1);
+	assert_int_equal(errno, ENOENT);
+	fd = plat_open_below(root.fd, "real/new", how[1], 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	lists("real", "f new");
 }
 
 static void a_link_at_the_end_is_not_followed(void **state)
@@ -167,6 +208,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(a_link_on_the_way_below_the_folder_is_refused),
+	    TEST(a_path_opened_at_once_goes_through_no_link),
 	    TEST(a_link_at_the_end_is_not_followed),
 	    TEST(a_link_on_the_way_to_a_folder_of_the_users_own_is_fine),
 	    TEST(nothing_climbs_out_of_the_folder),

@@ -10,8 +10,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FS_GRAIN_MS 2000 /* of a file system's clock, at most: who changes twice in it shows once  \
-			  */
+#define FS_GRAIN_MS                                                                                \
+	2000 /* of a file system's clock, at most: who changes twice in it shows once              \
+	      */
 
 struct fs_names {
 	struct strv v; /* sorted, without "." and ".."; of a missing folder none */

@@ -71,7 +71,10 @@ int plat_self_exe(char *out, size_t size,
 /* What starts this very build again even if its file was replaced (/proc/self/exe); else
  * plat_self_exe. */
 const char *plat_self_again(void);
-char **plat_environ(void);    /* our environment, as execve takes it */
+char **plat_environ(void); /* our environment, as execve takes it */
+/* openat(), but no part of the path may be a link or lead out of the folder: in one call, where the
+ * system has that. -1 with errno; ENOSYS: it has not. */
+int plat_open_below(int dirfd, const char *path, int flags, mode_t mode);
 void plat_close_others(void); /* mark every descriptor above 2 close-on-exec */
 int plat_pipe(int out_fds[static 2], struct err *e) NODISCARD; /* close-on-exec */
 int plat_accept(int fd);                                       /* close-on-exec; -1 with errno */
