@@ -3,6 +3,7 @@
 #include "iapeer/cli/verb_runs.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "iapeer/base/clock.h"
@@ -12,7 +13,6 @@
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/words.h"
-#include "iapeer/launch/launch.h"
 #include "iapeer/launch/tmux.h"
 #include "iapeer/supervise/client.h"
 
@@ -168,7 +168,8 @@ static int end_session(struct ctx *c, const struct subject *s, struct err *e)
 		return 0;
 	}
 	memcpy(t.socket, s->socket, sizeof t.socket);
-	if (launch_tmux_bin(&c->layout, &c->settings, t.bin, e) < 0)
+	/* Its caller's own tmux started that server, and another release may not speak to it. */
+	if (tmux_find(c->settings.tmux_bin, getenv("PATH"), t.bin, e) < 0)
 		return -1;
 	if (canary_begin_ending(&c->layout, s->identity, "end-session", "canary end-session",
 				clock_utc_ms() + ENDING_LASTS_MS, e) < 0)

@@ -214,7 +214,11 @@ tmux -S "$sock" kill-server
 wait_for 3 not pid_alive "$pid"
 pid=$(foreign other-one)
 check_exit "ensure for a third" 0 canary ensure --log-dir "$logs"
-check_exit "end-session" 0 canary end-session
+mkdir "$E2E_DIR/mine"
+printf '#!/bin/sh\necho "$@" >>"%s/calls"\nexec "%s" "$@"\n' "$E2E_DIR" "$(command -v tmux)" >"$E2E_DIR/mine/tmux"
+chmod +x "$E2E_DIR/mine/tmux"
+PATH=$E2E_DIR/mine:$PATH check_exit "end-session" 0 canary end-session
+check "by the tmux of who asks: another release may not speak to that server" grep -q kill-ses "$E2E_DIR/calls"
 check "its server is gone" not pid_alive "$pid"
 check_not "and its socket" test -e "$sock"
 check_exit "status at last" 0 canary status

@@ -32,13 +32,13 @@ check "nothing is left" nothing_left
 check_soon "no process either" 5 no_server
 
 # ---- a record that is wrong: this tmux ends servers by a form that no alias matches
-cat >sly-tmux <<'SLY'
+cat >sly-tmux <<SLY
 #!/bin/bash
 for word; do
-	[ "$word" = kill-server ] && word=kill-ser
-	words+=("$word")
+	[ "\$word" = kill-server ] && word=kill-ser
+	words+=("\$word")
 done
-exec tmux "${words[@]}"
+exec "$(command -v tmux)" "\${words[@]}"
 SLY
 chmod +x sly-tmux
 IAPEER_TMUX_BIN=$E2E_DIR/sly-tmux check_exit "a wrong record" 1 iapeer doctor --drill

@@ -25,6 +25,20 @@ static bool in_list(const struct opt *list, const struct opt *o)
 	return false;
 }
 
+/* The last value counts, and only a whole number is one. */
+static void look_at_option(const struct parsed *p, const struct given *g)
+{
+	const char *name = g->opt->name, *last = opt_value(p, name);
+	int64_t n = 5;
+	struct err e = ERR_INIT;
+
+	must(opt_given(p, name) && !last == !g->opt->value);
+	must(!last || last == opt_nth(p, name, opt_count(p, name) - 1));
+	if (opt_i64(p, name, 1, 9, &n, &e) < 0)
+		must(e.code == ERR_USAGE && n == 5 && e.msg[0]);
+	must(n >= 1 && n <= 9);
+}
+
 static void look(const struct verb *v, const struct parsed *p, int argc)
 {
 	must(p->n_args + p->n_given <= (size_t)argc);
@@ -33,8 +47,11 @@ static void look(const struct verb *v, const struct parsed *p, int argc)
 
 		must(in_list(v->opts, g->opt) || in_list(opt_common, g->opt));
 		must(!g->value == !g->opt->value);
-		must(!in_list(v->opts, g->opt) || opt_given(p, g->opt->name));
+		if (in_list(v->opts, g->opt))
+			look_at_option(p, g);
 	}
+	for (size_t i = 0; i <= p->n_args; i++)
+		must(!parsed_arg(p, i) == (i == p->n_args));
 	if (!p->help)
 		must(p->n_args >= v->min_args && p->n_args <= v->max_args);
 	must(!p->json || (v->flags & V_JSON));

@@ -1,43 +1,17 @@
 /* A canary's record, whatever is in the file: it is read or refused and left as it is, and what was
  * read comes back the same. */
-#include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "iapeer/base/fs.h"
 #include "iapeer/canary/ledger.h"
+
+#include "root.h"
 
 #include "iapeer/base/banned.h"
 
 #define ME         "shell-bob"
 #define FILE_OF_IT LAYOUT_LIFECYCLE "/" ME ".canary"
-
-static struct layout l = {.root_fd = -1};
-
-static void leave(void)
-{
-	struct err e;
-
-	if (fs_remove_tree(AT_FDCWD, l.root, &e) < 0)
-		fprintf(stderr, "%s\n", e.msg);
-}
-
-/* One private root for the whole run. */
-static void enter(void)
-{
-	const char *tmp = getenv("TMPDIR");
-	struct err e;
-
-	if (l.root_fd >= 0)
-		return;
-	snprintf(l.root, sizeof l.root, "%.200s/iap-fuzz.XXXXXX", tmp && *tmp ? tmp : P_tmpdir);
-	if (!mkdtemp(l.root) || fs_open_dir(AT_FDCWD, l.root, &l.root_fd, &e) < 0 ||
-	    fs_mkdirs(l.root_fd, LAYOUT_LIFECYCLE, &e) < 0)
-		abort();
-	atexit(leave);
-}
 
 static void must(bool so)
 {
@@ -56,11 +30,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct canary c, again;
+	struct armed_memory memory;
 	enum canary_state s;
 	struct err e = ERR_INIT;
 
-	enter();
+	enter(LAYOUT_LIFECYCLE);
 	must(fs_write_soft(l.root_fd, FILE_OF_IT, data, size, 0600, &e) == 0);
+	canary_armed_memory(&l, ME, &memory);
+	must(memory.mono_ms >= 0 && memory.kills >= -1);
+	must(memchr(memory.group, '\0', sizeof memory.group));
 	if (canary_load(&l, ME, &s, &c, &e) < 0) {
 		must(e.code != ERR_NONE && fs_exists(l.root_fd, FILE_OF_IT));
 		return 0;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "iapeer/base/json.h"
@@ -11,6 +12,26 @@
 #include "iapeer/base/banned.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is asked for must be there, and is what the lenient getters find. */
+static void ask_for(const struct json *o, const char *key)
+{
+	AUTO(strv_done) struct strv list = STRV_INIT;
+	char small[8], room[8], *dup = NULL;
+	int64_t one, other = 0;
+	struct err e = ERR_INIT;
+
+	if (json_opt_dup(o, "o", key, &dup, &e) == 0 && dup)
+		assert(strcmp(dup, json_text(json_get(o, key))) == 0);
+	free(dup);
+	if (json_opt_strv(o, "o", key, &list, &e) == 0)
+		assert(list.n == json_len(json_get(o, key)));
+	if (json_req_str(o, "o", key, small, sizeof(small), &e) == 0)
+		assert(json_opt_str(o, "o", key, room, sizeof(room), &e) == 0 &&
+		       strcmp(small, room) == 0);
+	if (json_req_i64(o, "o", key, -9, 9, &one, &e) == 0)
+		assert(json_opt_i64(o, "o", key, -9, 9, &other, &e) == 0 && one == other);
+}
 
 /* Every node through every getter; returns how many there are. */
 static size_t walk(const struct json *j)
@@ -30,6 +51,7 @@ static size_t walk(const struct json *j)
 						  &number, &e) == 0;
 			bool fits = json_opt_str(j, "o", json_key(m), text, sizeof(text), &e) == 0;
 
+			ask_for(j, json_key(m));
 			assert(json_opt_bool(j, "o", json_key(m), &word, &e) < 0 ||
 			       !json_get(j, json_key(m)) || (!whole && !fits));
 		}

@@ -1,5 +1,5 @@
-/* Any file in a runtime's folder: it is read, or refused with its name; and what was read drives
- * the screen. */
+/* Any file in a runtime's folder, a new one or laid over a built-in one: it is read, or refused
+ * with its name; and what was read drives the screen, makes arguments and files. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -7,6 +7,8 @@
 
 #include "iapeer/base/str.h"
 #include "iapeer/runtime/screen.h"
+
+#include "root.h"
 
 #include "iapeer/base/banned.h"
 
@@ -16,30 +18,70 @@ static const char box[] =
     "> old\n\n\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\n> \x1b[2mghost\x1b[0m\n"
     "\u2500\u2500\u2500\u2500\u2500\u2500\u2500\u2500\n\n> Yes\n  No\n? confirm\n";
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void make(const struct manifest *m, bool resume)
 {
-	struct json *auto_json tree = NULL;
-	struct manifest AUTO(manifest_done) m = {.runtime = "own"};
-	const struct manifest_vars vars = {.conversation = "{peer}", .workdir = "/w", .peer = "p"};
+	const struct manifest_vars vars = {.conversation = "{peer}",
+					   .workdir = "/w \"'$(x)\n",
+					   .peer = "p",
+					   .exe = "/e '",
+					   .resume = resume,
+					   .trust = resume};
+	struct strv AUTO(strv_done) args = STRV_INIT;
+	const char *name;
+
+	manifest_args(m, &vars, &args);
+	for (size_t i = 0; i < json_len(m->files); i++) {
+		struct buf AUTO(buf_done) text = BUF_INIT(CAP_OUTPUT);
+		struct json *auto_json tree = NULL;
+		struct err e = ERR_INIT;
+
+		manifest_file(m, i, &vars, &name, &text);
+		assert(name[0] && name[0] != '/' && !strstr(name, "../"));
+		assert(text.failed || json_parse(text.p, text.len, name, &tree, &e) == 0 ||
+		       e.code == ERR_CORRUPT);
+	}
+}
+
+static void use(const struct manifest *m)
+{
 	const struct screen s = {
 	    .text = box, .len = sizeof(box) - 1, .cursor_x = -1, .cursor_y = -1};
-	struct strv AUTO(strv_done) args = STRV_INIT;
 	struct screen_facts f;
-	enum runtime_kind kind = KIND_COUNT;
-	struct err e = ERR_INIT;
-	bool named = false;
 
-	if (json_parse((const char *)data, size, "own", &tree, &e) < 0)
-		return 0;
-	if (manifest_kind(tree, "own", &kind, &named, &e) == 0)
-		assert(!named || kind < KIND_COUNT);
-	if (manifest_read(tree, "own", &m, &e) < 0) {
-		assert(e.code == ERR_CORRUPT && str_starts(e.msg, "own: "));
-		return 0;
-	}
-	assert(m.n_dialogs <= MANIFEST_DIALOGS && m.kind < KIND_COUNT);
-	manifest_args(&m, &vars, &args);
-	screen_read(&m, &s, &f);
+	assert(m->program.n > 0 && m->n_dialogs <= MANIFEST_DIALOGS && m->kind < KIND_COUNT);
+	assert(!m->has_conversations || m->args_resume.n > 0);
+	(void)manifest_chooses_id(m);
+	(void)manifest_wants_prompt(m);
+	make(m, false);
+	make(m, true);
+	screen_read(m, &s, &f);
 	assert(!f.on_row || *f.key);
+}
+
+/* As that runtime's file, in its folder. */
+static void load(const char *runtime, const uint8_t *data, size_t size)
+{
+	struct manifest AUTO(manifest_done) m = {.n_dialogs = 0};
+	char path[LAYOUT_PATH], folder[LAYOUT_PATH];
+	struct err e = ERR_INIT;
+
+	layout_runtime_manifest(runtime, path);
+	str_cut(folder, sizeof folder, path);
+	*strrchr(folder, '/') = '\0';
+	assert(fs_mkdirs(l.root_fd, folder, &e) == 0);
+	assert(fs_write_soft(l.root_fd, path, data, size, 0600, &e) == 0);
+	if (manifest_load(&l, runtime, &m, &e) < 0)
+		assert(e.code == ERR_CORRUPT && str_starts(e.msg, path));
+	else
+		use(&m);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size > CAP_PROFILE)
+		return 0;
+	enter("runtimes");
+	load("own", data, size);
+	load("claude", data, size);
 	return 0;
 }

@@ -1,44 +1,19 @@
 /* An item of a queue, whatever is in the file: it is read, or put aside; what was read and written
  * again reads the same. */
-#include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "iapeer/base/fs.h"
 #include "iapeer/delivery/queue.h"
+
+#include "root.h"
 
 #include "iapeer/base/banned.h"
 
 #define NAME  "0000000001.json"
 #define QUEUE LAYOUT_LIFECYCLE "/shell-bob.queue"
 
-static struct layout l = {.root_fd = -1};
 static const struct peer_id bob = {.name = "bob", .runtime = "shell"};
-
-static void leave(void)
-{
-	struct err e;
-
-	if (fs_remove_tree(AT_FDCWD, l.root, &e) < 0)
-		fprintf(stderr, "%s\n", e.msg);
-}
-
-/* One private root for the whole run. */
-static void enter(void)
-{
-	const char *tmp = getenv("TMPDIR");
-	struct err e;
-
-	if (l.root_fd >= 0)
-		return;
-	snprintf(l.root, sizeof l.root, "%.200s/iap-fuzz.XXXXXX", tmp && *tmp ? tmp : P_tmpdir);
-	if (!mkdtemp(l.root) || fs_open_dir(AT_FDCWD, l.root, &l.root_fd, &e) < 0 ||
-	    fs_mkdirs(l.root_fd, QUEUE, &e) < 0)
-		abort();
-	atexit(leave);
-}
 
 static void must(bool so)
 {
@@ -69,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AUTO(queue_item_done) struct queue_item again = {.kind = ITEM_MESSAGE};
 	struct err e = ERR_INIT;
 
-	enter();
+	enter(QUEUE);
 	must(fs_write_soft(l.root_fd, QUEUE "/" NAME, data, size, 0600, &e) == 0);
 	if (queue_read(&l, &bob, NAME, &m, &e) < 0) {
 		must(e.code == ERR_CORRUPT || e.code == ERR_FAILED);
