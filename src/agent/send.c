@@ -15,6 +15,7 @@
 #include "iapeer/delivery/deliver.h"
 #include "iapeer/delivery/reported.h"
 #include "iapeer/delivery/status.h"
+#include "iapeer/delivery/turn.h"
 #include "iapeer/launch/launch.h"
 #include "iapeer/launch/pane.h"
 #include "iapeer/lifecycle/marks.h"
@@ -240,6 +241,22 @@ static int check_still_there(const struct sending *s, struct err *e)
 	return err_set(e, ERR_NOT_FOUND, 0, "%s was renamed or removed meanwhile", s->id.name);
 }
 
+/* The same message again: its turn is waited for as long as this sender wants, too. While somebody
+ * is at the peer it is not; then he is told when the first one's wait is over. */
+static void wait_longer(const struct sending *s)
+{
+	AUTO(lock_done) struct lock lock = LOCK_INIT;
+	char held[LAYOUT_PATH];
+	struct err e = ERR_INIT;
+
+	layout_lock(&s->id, held);
+	if (fs_mkdirs(s->w.layout->root_fd, LAYOUT_LOCKS, &e) < 0 ||
+	    lock_take(&lock, s->w.layout->root_fd, held, "wait for a turn",
+		      clock_mono_ms() + WITHDRAW_WAIT_MS, &e) < 0 ||
+	    turn_extend(s->w.layout, &s->id, s->item.id, clock_utc_ms() + s->timeout_ms, &e) < 0)
+		log_warn("send", "%s", e.msg);
+}
+
 int sending_accept(struct sending *s, struct err *e)
 {
 	if (sending_settled(s))
@@ -247,6 +264,8 @@ int sending_accept(struct sending *s, struct err *e)
 	if ((!s->duplicate && queue_room(s->w.layout, e) < 0) ||
 	    keeper_ensure(s->w.layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0)
 		return -1;
+	if (s->duplicate && wants_turn(s))
+		wait_longer(s);
 	if (s->duplicate)
 		return 0;
 	s->item.accepted_at_ms = clock_utc_ms();
@@ -260,7 +279,8 @@ int sending_accept(struct sending *s, struct err *e)
 
 bool sending_settled(const struct sending *s)
 {
-	return s->has_receipt;
+	return s->has_receipt && !(wants_turn(s) && s->receipt.status == DELIVERY_DELIVERED &&
+				   !s->receipt.turn_ended);
 }
 
 /* An ephemeral worker at its task, or with tasks before this one: it may take hours, and nobody
@@ -335,7 +355,8 @@ static int no_end(const struct sending *s, struct err *e)
 	struct status now = {.detail = ""};
 	bool needs = status_person(s->w.layout, s->w.settings, &s->id, &s->manifest, &now);
 
-	err_set(e, ERR_TIMEOUT, 0, "delivered, but the turn has not ended in time%s%s%s%s",
+	err_set(e, ERR_TIMEOUT, 0, "delivered, but %s%s%s%s%s",
+		s->reason[0] ? s->reason : "its turn has not ended in time",
 		needs ? ": it is " : "", needs ? status_word(now.status) : "",
 		needs && now.detail[0] ? ", " : "", needs ? now.detail : "");
 	return err_hint(e, "iapeer read %s", s->id.name);
@@ -352,7 +373,7 @@ static int of_receipt(const struct sending *s, struct err *e)
 			return err_set(e, ERR_TIMEOUT, 0, "delivered, but not recorded: %s", why);
 		if (sending_turn_cut(s))
 			return turn_cut(s, e);
-		if (!wants_turn(s) || r->turn_ended || (s->duplicate && r->answer))
+		if (!wants_turn(s) || r->turn_ended)
 			return 0;
 		return no_end(s, e);
 	case DELIVERY_QUEUED:
@@ -400,49 +421,4 @@ int sending_finish(struct sending *s, int rc, struct err *e)
 	if (rc < 0 && e->code != ERR_TIMEOUT && !s->reason[0])
 		str_cut(s->reason, sizeof s->reason, e->msg);
 	return still_waits(s, e);
-}
-
-/* ---- in JSON ---- */
-
-static enum delivery_status status_of(const struct sending *s, enum err_code code)
-{
-	if (s->has_receipt)
-		return s->receipt.status;
-	if (code == ERR_NONE || code == ERR_QUEUED)
-		return DELIVERY_QUEUED;
-	if (code == ERR_AMBIGUOUS)
-		return DELIVERY_AMBIGUOUS;
-	if (code == ERR_FAILED || code == ERR_TIMEOUT || code == ERR_CORRUPT)
-		return DELIVERY_FAILED;
-	return DELIVERY_REFUSED;
-}
-
-static enum rung rung_of(const struct sending *s)
-{
-	if (s->has_receipt)
-		return s->receipt.rung;
-	return s->queued ? RUNG_ACCEPTED : RUNG_NONE;
-}
-
-struct json *sending_json(const struct sending *s, int rc, const struct err *e)
-{
-	const struct receipt *r = s->has_receipt ? &s->receipt : NULL;
-	const char *reason = rc < 0 && !s->reason[0] ? e->msg : s->reason;
-	struct json *j = json_object();
-
-	json_set_str(j, "id", s->item.id);
-	json_set_str(j, "peer", s->known ? s->id.name : s->typed);
-	json_set_str(j, "runtime", s->known ? s->id.runtime : "");
-	json_set_str(j, "status", delivery_status_word(status_of(s, rc < 0 ? e->code : ERR_NONE)));
-	json_set_str(j, "rung", rung_word(rung_of(s)));
-	json_set_bool(j, "woke", r && r->woke);
-	if (r && r->woke) {
-		json_set_str_opt(j, "mode", r->mode);
-		json_set_str_opt(j, "cause", r->cause);
-	}
-	json_set_bool(j, "duplicate", s->duplicate);
-	json_set_str_opt(j, "reason", r && r->reason[0] ? r->reason : reason);
-	if (wants_turn(s) && r && r->answer)
-		json_set_str(j, "answer", r->answer);
-	return j;
 }

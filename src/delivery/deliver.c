@@ -128,6 +128,7 @@ static int deliver_one(const struct deliver_in *in, struct queue_item *m, struct
 		r.status =
 		    DELIVERY_DELIVERED; /* a wake without words: the session lives, that was all */
 	stray_remember(&d, p);
+	deliver_keep_turn(in, m, p, s->reports_at);
 	return deliver_finish(in, &in->session->id, m, &r, e);
 }
 

@@ -140,6 +140,7 @@ int deliver_settle(const struct deliver_in *in, const struct peer_id *id, struct
 		r.rung = RUNG_PASTED; /* at most: the intent to paste is all that is known */
 	if (in->pane)
 		stray_remember(&d, &p);
+	deliver_keep_turn(in, &m, &p, s.reports_at);
 	if (deliver_finish(in, id, &m, &r, e) < 0)
 		return -1;
 	deliver_tell(in, &m, &p, s.reports_at, out);

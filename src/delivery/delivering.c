@@ -14,6 +14,8 @@
 
 #include "iapeer/base/banned.h"
 
+#define TURN_MS 60000 /* where the sender did not say how long he waits */
+
 /* ---- what is pasted ---- */
 
 static bool woke_by(const struct deliver_in *in, const struct queue_item *m)
@@ -167,6 +169,31 @@ bool deliver_has_receipt(const struct layout *l, const struct peer_id *id, const
 	return receipt_load(l, id, message_id, &r, &e) == 0;
 }
 
+static bool turn_of(const struct deliver_in *in, const struct queue_item *m, const struct paste *p,
+		    int64_t reports_at, struct turn *out)
+{
+	if (m->wait != WAIT_TURN || p->end != PASTE_OK || !p->submitted_at_ms)
+		return false;
+	*out = (struct turn){.offset = p->log_offset,
+			     .reports_at = reports_at,
+			     .until_ms =
+				 m->wait_until_ms ? m->wait_until_ms : clock_utc_ms() + TURN_MS,
+			     .woke_ms = in->session->woke_at_ms};
+	str_cut(out->id, sizeof out->id, m->id);
+	return true;
+}
+
+void deliver_keep_turn(const struct deliver_in *in, const struct queue_item *m,
+		       const struct paste *p, int64_t reports_at)
+{
+	struct turn t;
+	struct err e;
+
+	if (turn_of(in, m, p, reports_at, &t) &&
+	    turn_save(in->layout, &in->session->id, &t, &e) < 0)
+		log_warn("delivery", "%s: who waits for the turn of %s is not told", e.msg, m->id);
+}
+
 int deliver_finish(const struct deliver_in *in, const struct peer_id *id,
 		   const struct queue_item *m, const struct receipt *r, struct err *e)
 {
@@ -188,13 +215,7 @@ bool deliver_tell(const struct deliver_in *in, const struct queue_item *m, const
 	out->submitted += p->submitted_at_ms != 0;
 	if (in->on_receipt)
 		in->on_receipt(m->id, in->arg);
-	if (m->wait != WAIT_TURN || p->end != PASTE_OK || !p->submitted_at_ms)
-		return false;
-	str_cut(out->turn_id, sizeof out->turn_id, m->id);
-	out->turn_offset = p->log_offset;
-	out->turn_reports_at = reports_at;
-	out->turn_until_ms = m->wait_until_ms ? m->wait_until_ms : clock_utc_ms() + 60000;
-	return true;
+	return turn_of(in, m, p, reports_at, &out->turn);
 }
 
 void deliver_await_proof(const struct sending *s, struct deliver_out *out)

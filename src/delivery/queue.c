@@ -315,18 +315,39 @@ int queue_find(const struct layout *l, const struct peer_id *id, const char *mes
 	return err_set(e, ERR_NOT_FOUND, 0, "no message %s waits", message_id);
 }
 
+static int rewrite(const struct layout *l, const struct peer_id *id, const struct queue_item *m,
+		   struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_QUEUE_ITEM);
+	char path[LAYOUT_PATH + 64];
+
+	print_item(m, &b);
+	queue_path(id, m->file, path, sizeof path);
+	if (buf_check(&b, "the message", e) < 0)
+		return -1;
+	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+}
+
 int queue_force(const struct layout *l, const struct peer_id *id, const char *file, struct err *e)
 {
 	AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE};
-	AUTO(buf_done) struct buf b = BUF_INIT(CAP_QUEUE_ITEM);
-	char path[LAYOUT_PATH + 64];
 
 	if (queue_read(l, id, file, &m, e) < 0)
 		return -1;
 	m.force = true;
-	print_item(&m, &b);
-	queue_path(id, file, path, sizeof path);
-	if (buf_check(&b, "the message", e) < 0)
+	return rewrite(l, id, &m, e);
+}
+
+int queue_wait_turn(const struct layout *l, const struct peer_id *id, const char *file,
+		    int64_t until_ms, struct err *e)
+{
+	AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE};
+
+	if (queue_read(l, id, file, &m, e) < 0)
 		return -1;
-	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+	if (m.wait == WAIT_TURN && m.wait_until_ms >= until_ms)
+		return 0;
+	m.wait = WAIT_TURN;
+	m.wait_until_ms = until_ms;
+	return rewrite(l, id, &m, e);
 }

@@ -152,7 +152,8 @@ bool shell_runs_builtin(const struct pane *p)
 struct prompt_wait {
 	int64_t from;        /* only output behind this counts */
 	int64_t size;        /* of the log */
-	int64_t still_since; /* it has not grown since */
+	int64_t still_since; /* it has not grown since, and the shell was in the foreground */
+	bool front;          /* it was, the last time */
 	bool edits;          /* such a shell is given time to switch its terminal */
 };
 
@@ -170,7 +171,7 @@ static bool reads(struct pane *p, const struct prompt_wait *w, const struct shel
 	if (!f->canonical && f->sleeping && row_shows(p, w->from, &prompt) &&
 	    (prompt || still >= QUIET_RAW_MS))
 		return true;
-	return still >= (w->edits || edits_lines(p) ? QUIET_EDITS_MS : QUIET_MS);
+	return f->sleeping && still >= (w->edits || edits_lines(p) ? QUIET_EDITS_MS : QUIET_MS);
 }
 
 int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t deadline_ms,
@@ -190,6 +191,10 @@ int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t d
 			w.from = 0; /* rotated meanwhile */
 		w.edits = w.edits || (raw_expected && edits_lines(p));
 		shell_look(p, &f);
+		/* Its program was silent for long: the shell has to be, too. */
+		if (f.at_prompt && !w.front)
+			w.still_since = now;
+		w.front = f.at_prompt;
 		if (reads(p, &w, &f, now))
 			return 0;
 		if (pane_ended(p))

@@ -96,6 +96,7 @@ static step_fn *const steps[] = {
     [ACT_ADOPT] = step_adopt,
     [ACT_END_LEFTOVER] = step_end_leftover,
     [ACT_ARM] = step_arm,
+    [ACT_TAKE_TURN] = step_take_turn,
     [ACT_SETTLE] = step_settle,
     [ACT_START] = step_start,
     [ACT_READY] = step_ready,
@@ -130,6 +131,7 @@ void step_journal(struct step *s, const char *ev, const char *action, const char
 static void journal_decision(struct step *s, const struct decision *d, const struct err *e)
 {
 	bool quiet = d->action == ACT_DELIVER || d->action == ACT_SETTLE ||
+		     d->action == ACT_TAKE_TURN ||
 		     (d->action == ACT_NONE && strcmp(d->word, DECIDE_LEFT_ASLEEP) != 0);
 
 	str_cut(s->out->rule, sizeof s->out->rule, d->rule);
@@ -175,7 +177,6 @@ static int one_round(struct step *s, enum trigger trigger, bool *out_final, stru
 	*out_final = true;
 	if (observe(&look, &s->seen, e) < 0)
 		return -1;
-	step_cut(s, false);
 	observe_duty(&look, s->failed ? WAKE_ON_DEMAND : s->profile.wake_policy, &s->seen);
 	look_further(s);
 	d = decide(trigger, &s->seen.snap);
@@ -317,7 +318,7 @@ static int wait_unlocked(struct step *s, struct err *e)
 {
 	if (s->proof_id[0] && step_proof(s, e) < 0)
 		return -1;
-	return s->turn_id[0] ? step_turn(s, e) : 0;
+	return s->turn.id[0] ? step_turn(s, e) : 0;
 }
 
 int apply_peer(const struct apply_in *in, struct apply_outcome *out, struct err *e)
@@ -329,12 +330,9 @@ int apply_peer(const struct apply_in *in, struct apply_outcome *out, struct err 
 	if (prepare(s, e) < 0 || fs_mkdirs(in->layout->root_fd, LAYOUT_LOCKS, e) < 0)
 		return -1;
 	for (;;) {
-		int rc = settle_locked(s, deadline_ms, e);
-
-		step_cut(s, true);
-		if (rc < 0)
+		if (settle_locked(s, deadline_ms, e) < 0)
 			return -1;
-		if (!s->turn_id[0] && !s->proof_id[0])
+		if (!s->turn.id[0] && !s->proof_id[0])
 			return 0;
 		if (wait_unlocked(s, e) < 0)
 			return -1;

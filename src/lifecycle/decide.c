@@ -132,6 +132,10 @@ static bool unready(const struct snapshot *s)
 {
 	return live(s) && !s->ready;
 }
+static bool turn_left(const struct snapshot *s)
+{
+	return s->turn && !s->sending;
+}
 static bool sending(const struct snapshot *s)
 {
 	return s->sending;
@@ -177,6 +181,7 @@ static const struct rule rules[] = {
     {"a stopped or removed peer needs nothing more", ENDS, always, ACT_NONE, NULL},
     {"a live session of a stopped peer is parked", LOOKS, live_stopped, ACT_PARK, "reaped-stopped"},
     {"a live server is watched", ANY, unarmed, ACT_ARM, NULL},
+    {"a turn that is waited for is watched", BIT(TRIG_MESSAGE), turn_left, ACT_TAKE_TURN, NULL},
     {"a look leaves an undeclared runtime alone", OWN, undeclared, ACT_NONE, NULL},
     {"an undeclared runtime is not started", WAKES, undeclared, ACT_REFUSE_UNDECLARED, NULL},
     {"a session is renewed by ending the old one", RENEWS, live_eager, ACT_END, NULL},
@@ -253,6 +258,7 @@ static const char *const actions[] = {
     [ACT_END_LEFTOVER] = "leftover-ended",
     [ACT_ARM] = "canary",
     [ACT_SETTLE] = "settled",
+    [ACT_TAKE_TURN] = "turn-taken",
     [ACT_START] = "started",
     [ACT_READY] = "ready",
     [ACT_DELIVER] = "delivered",

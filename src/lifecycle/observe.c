@@ -147,9 +147,9 @@ static int look_canary(const struct look *k, struct observation *out, struct err
 }
 
 static const char *const shows[] = {"session", "canary", "ending", "queue", MARK_STOPPED, NULL};
-static const char *const counts[] = {
-    "session",      "canary",  "ending",       "queue",         MARK_STOPPED, "deaths",
-    MARK_NEW_EAGER, "sending", MARK_TASK_DONE, MARK_TASK_GIVEN, NULL};
+static const char *const counts[] = {"session",    "canary",       "ending",        "queue",
+				     MARK_STOPPED, "deaths",       MARK_NEW_EAGER,  "sending",
+				     "turn",       MARK_TASK_DONE, MARK_TASK_GIVEN, NULL};
 
 bool observe_nothing(const struct layout *l, const struct fleet *f, const struct peer_id *id,
 		     bool shown)
@@ -174,6 +174,7 @@ int observe(const struct observe_in *in, struct observation *out, struct err *e)
 	out->snap.stopped = there(&k, MARK_STOPPED);
 	out->snap.new_eager = there(&k, MARK_NEW_EAGER);
 	out->snap.sending = there(&k, "sending");
+	out->snap.turn = there(&k, "turn");
 	out->snap.queued = out->queued > 0;
 	if (out->snap.session == SESSION_LIVE && there(&k, MARK_TASK_DONE))
 		out->snap.duty = DUTY_DONE;

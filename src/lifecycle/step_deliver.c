@@ -14,6 +14,8 @@
 
 #include "iapeer/base/banned.h"
 
+#define TURN_MAX_MS (INT64_C(24) * 3600 * 1000) /* of --timeout */
+
 static struct deliver_in deliver_of(const struct step *s, struct pane *pane)
 {
 	return (struct deliver_in){.layout = s->in->layout,
@@ -28,13 +30,10 @@ static struct deliver_in deliver_of(const struct step *s, struct pane *pane)
 /* What is waited for without the lock: stop must not wait for a long thought. 1: something is. */
 static int wait_outside(struct step *s, const struct deliver_out *out)
 {
-	str_cut(s->turn_id, sizeof s->turn_id, out->turn_id);
-	s->turn_offset = out->turn_offset;
-	s->turn_reports_at = out->turn_reports_at;
-	s->turn_until_ms = out->turn_until_ms;
+	s->turn = out->turn;
 	str_cut(s->proof_id, sizeof s->proof_id, out->proof_id);
 	s->proof_reports_at = out->proof_reports_at;
-	return s->turn_id[0] || s->proof_id[0] ? 1 : 0;
+	return s->turn.id[0] || s->proof_id[0] ? 1 : 0;
 }
 
 int step_settle(struct step *s, struct err *e)
@@ -112,8 +111,9 @@ int step_proof(struct step *s, struct err *e)
 
 /* A program that reports says when the turn of this message has ended, and with which words; of
  * others the screen is read. */
-static int end_of_turn(struct step *s, struct pane *pane, int64_t deadline_ms, struct reported *w,
-		       struct err *e)
+/* NOLINTNEXTLINE(readability-function-size): what is watched, how, and how long */
+static int end_of_turn(struct step *s, const struct turn *turn, struct pane *pane,
+		       int64_t deadline_ms, struct reported *w, struct err *e)
 {
 	AUTO(buf_done) struct buf answer = BUF_INIT(CAP_ANSWER);
 	struct turn_end t = {.answer = w->answer};
@@ -125,76 +125,92 @@ static int end_of_turn(struct step *s, struct pane *pane, int64_t deadline_ms, s
 		t.failed = w->failed;
 		t.reason = w->interrupted ? "its turn was interrupted" : w->reason;
 	} else {
-		if (paste_turn(pane, s->turn_offset, deadline_ms, &answer, e) < 0)
+		if (paste_turn(pane, turn->offset, deadline_ms, &answer, e) < 0)
 			return -1;
 		t.answer = buf_cstr(&answer);
 	}
 	step_saw_turn_end(s);
-	return deliver_turn_ended(s->in->layout, &s->in->id, s->turn_id, &t, e);
+	return deliver_turn_ended(s->in->layout, &s->in->id, turn->id, &t, e);
 }
 
-/* Why a session has ended: as it was asked to, or as it died. */
-static void how_it_ended(const struct step *s, char *out, size_t size)
+/* Why its session has ended: as it was asked to, or as it died. */
+static void how_it_ended(const struct step *s, const struct turn *turn, char *out, size_t size)
 {
 	const struct death_ring *d = &s->seen.deaths;
 	const struct death_entry *last = d->n ? &d->v[d->n - 1] : NULL;
 
 	if (mark_is_set(s->in->layout, &s->in->id, MARK_STOPPED))
 		snprintf(out, size, "it was stopped during the turn");
-	else if (last && last->woke_at_ms == s->cut_woke_ms && last->cause[0])
+	else if (last && last->woke_at_ms == turn->woke_ms && last->cause[0])
 		snprintf(out, size, "its session ended during the turn: %s", last->cause);
 	else
 		snprintf(out, size, "its session ended during the turn");
 }
 
-static bool in_order(const struct step *s)
+static void tell(const struct step *s, const struct turn *turn)
 {
-	const struct observation *o = &s->seen;
-
-	return o->snap.canary != MARK_DEAD && o->snap.ending == ENDING_NONE &&
-	       !(o->has_session && o->session.woke_at_ms == s->cut_woke_ms);
+	if (s->in->events.receipt)
+		s->in->events.receipt(turn->id, s->in->events.arg);
 }
 
-void step_cut(struct step *s, bool any)
+/* Does anybody still wait for it? */
+static bool open_turn(const struct step *s, const struct turn *turn)
 {
-	char reason[160];
-	struct turn_end t = {.reason = reason};
+	AUTO(receipt_done) struct receipt r = {.rung = RUNG_NONE};
 	struct err e;
 
-	if (!s->cut_id[0] || !(any || in_order(s)))
-		return;
-	how_it_ended(s, reason, sizeof reason);
-	if (deliver_turn_ended(s->in->layout, &s->in->id, s->cut_id, &t, &e) < 0)
-		log_warn("apply", "identity=%s turn of %s: %s", s->identity, s->cut_id, e.msg);
-	if (s->in->events.receipt)
-		s->in->events.receipt(s->cut_id, s->in->events.arg);
-	s->cut_id[0] = '\0';
+	return turn->until_ms > clock_utc_ms() &&
+	       turn->until_ms < clock_utc_ms() + TURN_MAX_MS && /* the clock has not jumped */
+	       receipt_load(s->in->layout, &s->in->id, turn->id, &r, &e) == 0 &&
+	       r.status == DELIVERY_DELIVERED && !r.turn_ended;
+}
+
+int step_take_turn(struct step *s, struct err *e)
+{
+	const struct observation *o = &s->seen;
+	char reason[160];
+	struct turn_end end = {.reason = reason};
+	struct turn turn;
+
+	if (turn_load(s->in->layout, &s->in->id, &turn, e) < 0) {
+		log_warn("apply", "identity=%s unreadable turn dropped: %s", s->identity, e->msg);
+		return turn_drop(s->in->layout, &s->in->id, e);
+	}
+	if (open_turn(s, &turn)) {
+		if (o->snap.session == SESSION_LIVE && o->session.woke_at_ms == turn.woke_ms) {
+			s->turn = turn;
+			return 1;
+		}
+		how_it_ended(s, &turn, reason, sizeof reason);
+		if (deliver_turn_ended(s->in->layout, &s->in->id, turn.id, &end, e) < 0)
+			return -1;
+	}
+	if (turn_drop(s->in->layout, &s->in->id, e) < 0)
+		return -1;
+	tell(s, &turn);
+	return 0;
 }
 
 int step_turn(struct step *s, struct err *e)
 {
 	AUTO(pane_done) struct pane pane = PANE_INIT;
 	AUTO(reported_done) struct reported w;
-	int64_t left = s->turn_until_ms - clock_utc_ms();
-	bool cut = false;
+	struct turn turn = s->turn;
+	int64_t left = turn.until_ms - clock_utc_ms();
 
-	reported_begin(&w, s->turn_id, s->turn_reports_at, &s->seen.session);
-	if (left < 0 || left > INT64_C(24) * 3600 * 1000)
+	s->turn.id[0] = '\0';
+	reported_begin(&w, turn.id, turn.reports_at, &s->seen.session);
+	if (left < 0 || left > TURN_MAX_MS)
 		left = 0; /* the clock jumped, or nobody waits any more */
 	if (pane_open(&pane, s->in->layout, s->in->settings, &s->manifest, &s->seen.session, e) <
 		0 &&
 	    !pane_ended(&pane))
 		return -1;
-	if (pane_ended(&pane) || end_of_turn(s, &pane, clock_mono_ms() + left, &w, e) < 0) {
-		log_info("apply", "identity=%s turn of %s: %s", s->identity, s->turn_id,
+	if (pane_ended(&pane) || end_of_turn(s, &turn, &pane, clock_mono_ms() + left, &w, e) < 0) {
+		log_info("apply", "identity=%s turn of %s: %s", s->identity, turn.id,
 			 pane_ended(&pane) ? "its session ended" : e->msg);
-		cut = pane_ended(&pane);
+		return pane_ended(&pane) || e->code == ERR_TIMEOUT ? 0 : -1;
 	}
-	if (cut) {
-		str_cut(s->cut_id, sizeof s->cut_id, s->turn_id);
-		s->cut_woke_ms = s->seen.session.woke_at_ms;
-	} else if (s->in->events.receipt)
-		s->in->events.receipt(s->turn_id, s->in->events.arg);
-	s->turn_id[0] = '\0';
+	tell(s, &turn);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/receipt.h"
+#include "iapeer/delivery/turn.h"
 #include "iapeer/supervise/keeper.h"
 #include "iapeer/supervise/request.h"
 
@@ -97,18 +98,36 @@ static void answer_deliver(struct conn *c, bool done, const char *reason)
 	answer(c, j);
 }
 
-/* Has what this connection waits for happened? The receipt on disk decides, not what we were told.
- */
-static bool reached(struct conn *c)
+/* Has what this connection waits for happened? The files on disk decide, not what we were told. */
+enum outlook { WAITS, DELIVERED, REACHED, NEVER /* delivered, and nobody watches its turn */ };
+
+static enum outlook outlook(struct conn *c)
 {
 	AUTO(receipt_done) struct receipt r = {.rung = RUNG_NONE};
 	struct peer_id id;
+	bool watched;
 	struct err e;
 
-	if (peer_parse(c->identity, &id, &e) < 0 ||
-	    receipt_load(c->k->layout, &id, c->message_id, &r, &e) < 0)
-		return false;
-	return !c->turn || r.turn_ended || r.status != DELIVERY_DELIVERED;
+	if (peer_parse(c->identity, &id, &e) < 0)
+		return WAITS;
+	/* First: it goes when its end stands in the receipt. */
+	watched = c->turn && turn_waits(c->k->layout, &id, c->message_id);
+	if (receipt_load(c->k->layout, &id, c->message_id, &r, &e) < 0)
+		return WAITS;
+	if (!c->turn || r.turn_ended || r.status != DELIVERY_DELIVERED)
+		return REACHED;
+	return watched ? DELIVERED : NEVER;
+}
+
+/* True: he has his answer. */
+static bool tell(struct conn *c)
+{
+	enum outlook o = outlook(c);
+
+	if (o == REACHED || o == NEVER)
+		answer_deliver(c, o == REACHED,
+			       o == REACHED ? "" : "the end of its turn was not watched");
+	return o == REACHED || o == NEVER;
 }
 
 void keeper_receipt(struct keeper *k, const char *identity, const char *message_id)
@@ -116,8 +135,8 @@ void keeper_receipt(struct keeper *k, const char *identity, const char *message_
 	for (struct conn *c = k->conns, *next; c; c = next) {
 		next = c->next;
 		if (c->waits == CONN_DELIVER && strcmp(c->identity, identity) == 0 &&
-		    strcmp(c->message_id, message_id) == 0 && reached(c))
-			answer_deliver(c, true, "");
+		    strcmp(c->message_id, message_id) == 0)
+			tell(c);
 	}
 }
 
@@ -130,8 +149,8 @@ static void on_receipt(uv_fs_event_t *h, const char *name, int events, int statu
 	/* Our own says so itself, when it is through with it. */
 	if (status < 0 || !name || !str_ends(name, ".json") || (w && w->running))
 		return;
-	if (c->waits == CONN_DELIVER && reached(c))
-		answer_deliver(c, true, "");
+	if (c->waits == CONN_DELIVER)
+		tell(c);
 }
 
 /* Our worker has nothing to do with it: then one that outlived an earlier keeper has, and what it
@@ -154,7 +173,7 @@ static bool left_to_others(struct conn *c)
 	rc = uv_fs_event_start(&c->receipts, on_receipt, dir, 0);
 	if (rc < 0)
 		log_warn("server", "watch %s: %s", dir, uv_strerror(rc));
-	return reached(c);
+	return tell(c);
 }
 
 static void answer_apply(struct conn *c, const struct json *reply)
@@ -176,11 +195,11 @@ void keeper_outcome(struct keeper *k, const char *identity, enum trigger t,
 		next = c->next;
 		if (strcmp(c->identity, identity) != 0)
 			continue;
-		if (c->waits == CONN_DELIVER && (reached(c) || (!final && left_to_others(c))))
-			answer_deliver(c, true, "");
-		else if (reply && ((c->waits == CONN_DELIVER &&
-				    (final || (c->once && json_get(reply, "error")))) ||
-				   (c->waits == CONN_APPLY && c->trigger == t)))
+		if (c->waits == CONN_DELIVER && (tell(c) || (!final && left_to_others(c))))
+			continue;
+		if (reply && ((c->waits == CONN_DELIVER &&
+			       (final || (c->once && json_get(reply, "error")))) ||
+			      (c->waits == CONN_APPLY && c->trigger == t)))
 			answer_apply(c, reply); /* an error with its code, hint and all */
 	}
 }
@@ -192,9 +211,12 @@ static void on_wait_over(uv_timer_t *t)
 	struct conn *c = t->data;
 	struct waiting *w = keeper_waiting(c->k, c->identity);
 
-	if (c->waits == CONN_DELIVER)
-		answer_deliver(c, reached(c), w ? w->reason : "it is not ready yet");
-	else
+	if (c->waits == CONN_DELIVER && !tell(c))
+		answer_deliver(c, false,
+			       outlook(c) == DELIVERED ? "its turn has not ended in time"
+			       : w                     ? w->reason
+						       : "it is not ready yet");
+	else if (c->waits == CONN_APPLY)
 		refuse(c, ERR_TIMEOUT, w ? w->reason : "not ready in time");
 }
 
@@ -212,9 +234,7 @@ static void op_deliver(struct conn *c, const struct request *r)
 {
 	wait_for(c, r);
 	c->waits = CONN_DELIVER;
-	if (reached(c))
-		answer_deliver(c, true, "");
-	else
+	if (!tell(c))
 		keeper_want(c->k, c->identity, TRIG_MESSAGE, true, 0);
 }
 

@@ -70,7 +70,7 @@ static void look(struct keeper *k, const struct registry *r, const struct fleet 
 		return;
 	}
 	keeper_due_unknown(k, identity, o->snap.session == SESSION_UNKNOWN);
-	work = o->snap.queued || o->snap.sending;
+	work = o->snap.queued || o->snap.sending || o->snap.turn;
 	if (!k->settings.canary && o->has_session && o->canary_state == CANARY_NONE)
 		keeper_watch(k, identity);
 	if (o->snap.session == SESSION_ABSENT)

@@ -19,6 +19,7 @@
 #define SPARE_FDS    64
 #define NUDGE_MS     20 /* then 40, 80 ...: tmux loses a signal while it waits for a helper */
 #define NUDGE_MAX_MS 1000
+#define OWED_MS      1000 /* between two looks whether an owed record can be written */
 #define FINISH_MS    1000 /* from a program's end: what tmux has not done by then a worker does */
 
 static void on_deaths(uv_timer_t *t)
@@ -319,13 +320,14 @@ static bool know_status(struct keeper *k, struct watched *w, struct death *d)
 	return d->observed || w->late || ++w->tries > STATUS_TRIES;
 }
 
-static size_t collect(struct keeper *k, struct death *deaths, bool *out_more)
+/* `owed` ones too: those that could not be written down the last time. */
+static size_t collect(struct keeper *k, bool owed, struct death *deaths, bool *out_more)
 {
 	size_t n = 0;
 
 	*out_more = false;
 	for (struct watched *w = k->watched; w && n < BATCH; w = w->next) {
-		if (!w->dying || w->unarmed)
+		if (!w->dying || w->unarmed || (w->owed && !owed))
 			continue;
 		deaths[n] = (struct death){.canary = w->canary, .late = w->late};
 		if (know_status(k, w, &deaths[n]))
@@ -348,8 +350,7 @@ static void after(struct keeper *k, const struct canary *c)
 		return;
 	if (canary_load(k->layout, c->identity, &state, &now, &e) == 0 && state == CANARY_ARMED &&
 	    now.server.pid == c->server.pid && now.server.birth == c->server.birth) {
-		w->late = true;
-		uv_timer_start(&k->death_timer, on_deaths, 1000, 0);
+		w->late = w->owed = true;
 		return;
 	}
 	forget(k, w);
@@ -372,18 +373,26 @@ static void settle_unarmed(struct keeper *k)
 	}
 }
 
-void keeper_settle_deaths(struct keeper *k)
+static bool any_owed(const struct keeper *k)
+{
+	for (const struct watched *w = k->watched; w; w = w->next)
+		if (w->owed)
+			return true;
+	return false;
+}
+
+static void settle_deaths(struct keeper *k, bool owed)
 {
 	struct death *deaths = xcalloc(BATCH, sizeof *deaths);
 	bool more;
 	size_t n;
-	struct err e;
+	struct err e = ERR_INIT;
 
 	keeper_reap(k);
 	settle_unarmed(k);
-	n = collect(k, deaths, &more);
-	if (n > 0 && canary_record(k->layout, deaths, n, &e) < 0)
-		log_error("watch", "record a death: %s", e.msg);
+	n = collect(k, owed, deaths, &more);
+	if (n > 0)
+		keeper_owe(k, canary_record(k->layout, deaths, n, &e) < 0 ? &e : NULL);
 	for (size_t i = 0; i < n; i++) {
 		if (deaths[i].recorded)
 			log_info("watch", "death identity=%s cause=%s", deaths[i].canary.identity,
@@ -392,11 +401,18 @@ void keeper_settle_deaths(struct keeper *k)
 	}
 	if (more || n == BATCH)
 		uv_timer_start(&k->death_timer, on_deaths, n == BATCH ? 0 : STATUS_MS, 0);
+	else if (any_owed(k))
+		uv_timer_start(&k->death_timer, on_deaths, OWED_MS, 0);
 	free(deaths);
 	keeper_consider_leaving(k);
 }
 
-bool keeper_check_server(struct keeper *k, const char *identity)
+void keeper_settle_deaths(struct keeper *k)
+{
+	settle_deaths(k, keeper_may_pay(k));
+}
+
+bool keeper_check_server(struct keeper *k, const char *identity, bool now)
 {
 	struct watched *w = keeper_find(k, identity);
 
@@ -405,7 +421,7 @@ bool keeper_check_server(struct keeper *k, const char *identity)
 	if (w->fd >= 0 && !w->dying)
 		uv_poll_stop(&w->poll);
 	w->dying = true;
-	keeper_settle_deaths(k);
+	settle_deaths(k, now || keeper_may_pay(k));
 	w = keeper_find(k, identity);
 	return !w || !w->dying || !w->late;
 }

@@ -275,7 +275,7 @@ void keeper_run_work(struct keeper *k)
 
 		str_cut(identity, sizeof identity, w->identity);
 		/* May ask for more work, which moves the records. */
-		settled = keeper_check_server(k, identity);
+		settled = keeper_check_server(k, identity, trigger != TRIG_LOOK);
 		w = workq_find(&k->work, identity);
 		if (!w || w->running)
 			continue;

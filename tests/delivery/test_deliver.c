@@ -183,7 +183,7 @@ static void a_wake_without_words_is_delivered_by_the_session_being_there(void **
 	OK(deliver_queue(&i.in, &out, e));
 	assert_int_equal(out.delivered, 2);
 	assert_string_equal(out.waiting, "");
-	assert_string_equal(out.turn_id, ""); /* no words, no turn */
+	assert_string_equal(out.turn.id, ""); /* no words, no turn */
 	r = world_receipt(w, "w1");
 	assert_int_equal(r.status, DELIVERY_DELIVERED);
 	assert_true(r.woke);

@@ -225,4 +225,20 @@ check_exit "status at last" 0 canary status
 check_eq "none" none "$out"
 check_soon "the keeper leaves" 6 no_keeper
 check_eq "one death in all" 1 "$(foreign_deaths)"
+
+# ---- a death that cannot be written down is owed, said once, and written when it can be
+make owed
+pid=$(session_of shell-owed)
+must mkdir "$LOGS/exits.log"
+kill -KILL "$pid"
+said() { count_lines 'record a death: ' "$LOGS/supervise.log"; }
+says_so() { [ "$(said)" -ge 1 ]; }
+says_more() { [ "$(said)" -gt 1 ]; }
+check_soon "the keeper says that it cannot" 10 says_so
+check_not "and says it once" wait_for 3 says_more
+check "the armed record is kept" test -e "$STATE/shell-owed.canary"
+must rmdir "$LOGS/exits.log"
+wake owed
+check_eq "whoever asks for that peer has it written first" 1 "$(death_count shell-owed)"
+check_has "with what only the keeper saw" "$(death_lines shell-owed)" "cause=sigkill evidence=observed"
 e2e_end

@@ -1,4 +1,4 @@
-/* Every snapshot and every trigger (more than a million): what must hold for each, and that each
+/* Every snapshot and every trigger (some millions): what must hold for each, and that each
  * comes to rest. */
 #include "iapeer/lifecycle/decide.h"
 
@@ -12,7 +12,7 @@
 
 #include "iapeer/base/banned.h"
 
-#define N_FLAGS 11
+#define N_FLAGS 12
 
 static size_t snapshots(void)
 {
@@ -32,7 +32,8 @@ static struct snapshot snapshot(size_t n)
 			     .crash_loop = n >> 7 & 1,
 			     .canary_wanted = n >> 8 & 1,
 			     .foreign = n >> 9 & 1,
-			     .idle = n >> 10 & 1};
+			     .idle = n >> 10 & 1,
+			     .turn = n >> 11 & 1};
 
 	n >>= N_FLAGS;
 	s.duty = (enum duty)(n % DUTY_COUNT);
@@ -51,10 +52,11 @@ static void show(enum trigger t, const struct snapshot *s, const char *what)
 {
 	fail_msg("%s: %s session=%d ending=%d canary=%d declared=%d program=%d stopped=%d eager=%d "
 		 "ready=%d sending=%d queued=%d "
-		 "loop=%d wanted=%d foreign=%d idle=%d duty=%d",
+		 "loop=%d wanted=%d foreign=%d idle=%d turn=%d duty=%d",
 		 what, trigger_word(t), (int)s->session, (int)s->ending, (int)s->canary,
 		 s->declared, s->program_found, s->stopped, s->new_eager, s->ready, s->sending,
-		 s->queued, s->crash_loop, s->canary_wanted, s->foreign, s->idle, (int)s->duty);
+		 s->queued, s->crash_loop, s->canary_wanted, s->foreign, s->idle, s->turn,
+		 (int)s->duty);
 }
 
 static void for_all(law_fn *law)
@@ -130,7 +132,7 @@ static bool settled_before_used(enum trigger t, const struct snapshot *s, enum a
 		    s->session == SESSION_LEFTOVER;
 
 	(void)t;
-	return !open || (!uses(a) && a != ACT_ARM && a != ACT_PARK);
+	return !open || (!uses(a) && a != ACT_ARM && a != ACT_PARK && a != ACT_TAKE_TURN);
 }
 
 static bool starts_only_from_nothing(enum trigger t, const struct snapshot *s, enum action a)
@@ -178,6 +180,18 @@ static bool without_work_a_message_starts_nothing(enum trigger t, const struct s
 	return t != TRIG_MESSAGE || s->queued || s->sending || s->new_eager || !uses(a);
 }
 
+static bool who_waits_for_a_turn_is_served_first(enum trigger t, const struct snapshot *s,
+						 enum action a)
+{
+	bool steady = s->ending == ENDING_NONE && !s->foreign &&
+		      ((s->session == SESSION_LIVE && s->canary == MARK_ARMED && !s->stopped) ||
+		       (s->session == SESSION_ABSENT && s->canary == MARK_NONE));
+
+	if (t != TRIG_MESSAGE || !s->turn || s->sending)
+		return a != ACT_TAKE_TURN;
+	return !steady || a == ACT_TAKE_TURN;
+}
+
 static bool only_a_live_session_or_an_ending_is_ended(enum trigger t, const struct snapshot *s,
 						      enum action a)
 {
@@ -202,7 +216,7 @@ static bool an_ephemeral_session_has_one_task_and_ends_with_it(enum trigger t,
 {
 	bool steady = s->session == SESSION_LIVE && s->ending == ENDING_NONE &&
 		      s->canary == MARK_ARMED && s->ready && !s->sending && !s->new_eager &&
-		      !s->foreign && s->declared && !s->stopped;
+		      !s->foreign && s->declared && !s->stopped && !(s->turn && t == TRIG_MESSAGE);
 	bool waits = s->duty == DUTY_WAITS && !s->queued;
 
 	if (!steady || s->duty == DUTY_NONE || s->duty == DUTY_UP || s->duty == DUTY_REST)
@@ -280,6 +294,7 @@ LAW(stop_and_remove_only_end)
 LAW(a_look_neither_refuses_nor_delivers)
 LAW(a_look_starts_only_what_a_mark_asks_for)
 LAW(without_work_a_message_starts_nothing)
+LAW(who_waits_for_a_turn_is_served_first)
 LAW(only_a_live_session_or_an_ending_is_ended)
 LAW(an_ephemeral_session_has_one_task_and_ends_with_it)
 LAW(who_is_kept_up_is_started_when_he_may_be)
@@ -392,6 +407,9 @@ static bool act(struct snapshot *s, enum action a)
 	case ACT_SETTLE:
 		s->sending = false;
 		return true;
+	case ACT_TAKE_TURN:
+		s->turn = false;
+		return true;
 	case ACT_START:
 	case ACT_READY:
 		lives(s, true);
@@ -435,7 +453,7 @@ static bool at_rest(enum trigger t, const struct snapshot *s, enum action last)
 		return true;
 	if (t == TRIG_MESSAGE && s->session == SESSION_LIVE && s->duty == DUTY_TASK)
 		return !s->sending;
-	return t == TRIG_MESSAGE ? !s->queued && !s->sending
+	return t == TRIG_MESSAGE ? !s->queued && !s->sending && !s->turn
 				 : s->session == SESSION_LIVE || !s->new_eager;
 }
 
@@ -477,6 +495,7 @@ int main(void)
 	    TEST(a_look_neither_refuses_nor_delivers),
 	    TEST(a_look_starts_only_what_a_mark_asks_for),
 	    TEST(without_work_a_message_starts_nothing),
+	    TEST(who_waits_for_a_turn_is_served_first),
 	    TEST(only_a_live_session_or_an_ending_is_ended),
 	    TEST(an_ephemeral_session_has_one_task_and_ends_with_it),
 	    TEST(who_is_kept_up_is_started_when_he_may_be),

@@ -3,6 +3,7 @@
 #pragma once
 #include "iapeer/delivery/paste.h"
 #include "iapeer/delivery/receipt.h"
+#include "iapeer/delivery/turn.h"
 #include "iapeer/registry/profile.h"
 
 struct deliver_in {
@@ -21,11 +22,7 @@ struct deliver_out {
 	int tasks;         /* of them: texts that were pasted */
 	int submitted;     /* of these: texts that were seen to be taken */
 	char waiting[256]; /* why the head waits; "" : the queue is empty */
-	char turn_id[MESSAGE_ID_MAX +
-		     1]; /* set: this message's sender waits for the end of its turn */
-	int64_t turn_offset;
-	int64_t turn_reports_at;           /* where the reports about it begin */
-	int64_t turn_until_ms;             /* UTC */
+	struct turn turn;  /* set: this message's sender waits for the end of its turn */
 	char proof_id[MESSAGE_ID_MAX + 1]; /* set: this message was submitted, and that it was taken
 					    * is waited for; deliver_settle() comes next */
 	int64_t proof_reports_at;
@@ -49,6 +46,10 @@ void deliver_compose(const struct deliver_in *in, const struct queue_item *m, st
 bool deliver_has_receipt(const struct layout *l, const struct peer_id *id, const char *message_id);
 void deliver_begin(const struct deliver_in *in, const struct queue_item *m, struct receipt *r);
 void deliver_result(const struct paste *p, struct receipt *r);
+/* Does its sender wait for the end of its turn? Then it is on record from now on (turn.h): to be
+ * called before the receipt is written. */
+void deliver_keep_turn(const struct deliver_in *in, const struct queue_item *m,
+		       const struct paste *p, int64_t reports_at);
 /* Receipt and what follows from it. */
 int deliver_finish(const struct deliver_in *in, const struct peer_id *id,
 		   const struct queue_item *m, const struct receipt *r, struct err *e) NODISCARD;

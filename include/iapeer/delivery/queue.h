@@ -69,3 +69,6 @@ int queue_find(const struct layout *l, const struct peer_id *id, const char *mes
 	       char out_file[static 64], struct err *e) NODISCARD;
 int queue_force(const struct layout *l, const struct peer_id *id, const char *file,
 		struct err *e) NODISCARD;
+/* The end of its turn is waited for, until then at least. */
+int queue_wait_turn(const struct layout *l, const struct peer_id *id, const char *file,
+		    int64_t until_ms, struct err *e) NODISCARD;

@@ -69,6 +69,7 @@ struct snapshot {
 	bool stopped, new_eager;
 	bool ready;   /* the session showed that it takes input */
 	bool sending; /* an unsettled paste */
+	bool turn;    /* the end of one is waited for, on record */
 	bool queued;  /* a message waits */
 	bool crash_loop;
 	bool canary_wanted;
@@ -91,6 +92,7 @@ enum action {
 	ACT_END_LEFTOVER,
 	ACT_ARM,
 	ACT_SETTLE,
+	ACT_TAKE_TURN,
 	ACT_START,
 	ACT_READY,
 	ACT_DELIVER,

@@ -19,12 +19,7 @@ struct step {
 	bool failed; /* a step has: what has ended is put in order, nothing is started any more */
 	char no_resume[160]; /* why a start was not the resume that it would have been; "" : it was
 			      */
-	/* a turn to be waited for, without the lock */
-	char turn_id[MESSAGE_ID_MAX + 1];
-	int64_t turn_offset, turn_reports_at, turn_until_ms;
-	/* and one whose session ended meanwhile: why is known when that end is put in order */
-	char cut_id[MESSAGE_ID_MAX + 1];
-	int64_t cut_woke_ms; /* which session */
+	struct turn turn;    /* to be waited for, without the lock */
 	/* the same as a turn: that a message was taken */
 	char proof_id[MESSAGE_ID_MAX + 1];
 	int64_t proof_reports_at;
@@ -52,11 +47,11 @@ int step_start(struct step *s, struct err *e) NODISCARD;
 int step_ready(struct step *s, struct err *e) NODISCARD;
 int step_settle(struct step *s, struct err *e) NODISCARD;
 int step_deliver(struct step *s, struct err *e) NODISCARD;
-/* Wait for the turn that step_deliver left; called without the lock. */
+/* A turn that somebody waits for, whoever began to: watch it, or say that it will not end. */
+int step_take_turn(struct step *s, struct err *e) NODISCARD;
+/* Wait for the turn that is left by them; called without the lock. What became of it is seen by
+ * step_take_turn(). */
 int step_turn(struct step *s, struct err *e) NODISCARD;
-/* What step_turn() left: once that session is put in order its end is told to whoever waits. In
- * `any` case: at once. */
-void step_cut(struct step *s, bool any);
 /* The same for the proof that step_deliver or step_settle left. */
 int step_proof(struct step *s, struct err *e) NODISCARD;
 /* Is the program there? Fills seen.snap.program_found and remembers why not. */

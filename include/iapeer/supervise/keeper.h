@@ -38,6 +38,7 @@ struct watched {
 	struct turn_watch *turn; /* while one runs that has to be watched; NULL: none */
 	bool dying;              /* seen dead, to be recorded */
 	bool late;               /* dead before we looked */
+	bool owed;               /* its record could not be written yet */
 	bool unarmed;            /* IAPEER_CANARY=off: its end is noticed, not recorded */
 	int tries;               /* looks for its exit status */
 	struct {
@@ -173,6 +174,11 @@ struct keeper {
 	struct registry registry; /* as it was when this was its file: keeper_registry() */
 	struct fs_info registry_file;
 	uint64_t trimmed_for; /* inode of the one after which memory was given back */
+	struct {
+		int64_t wait_ms; /* 0: none is */
+		int64_t until_mono_ms;
+		struct fs_room room; /* at the last attempt */
+	} owed;
 	struct reaped ring[REAPED_RING];
 	size_t n_reaped;
 };
@@ -206,11 +212,18 @@ void keeper_watch_all(struct keeper *k);
 void keeper_watch_exit(struct watched *w);   /* wait for its end, if that is not done yet */
 void keeper_settle_deaths(struct keeper *k); /* record what is seen dead, now */
 /* Before a worker touches it: a death that is about to be seen is recorded first, with the status
- * that only we have. False: it was seen, and cannot be recorded now. */
-bool keeper_check_server(struct keeper *k, const char *identity);
+ * that only we have. `now`: tried at once, though it failed before. False: it was seen, and cannot
+ * be recorded now. */
+bool keeper_check_server(struct keeper *k, const char *identity, bool now);
 void keeper_unwatch_all(struct keeper *k);
 /* Its activity_stamp, if the last tick found it idle for as long as it may be; 0: it did not. */
 int64_t keeper_idle_stamp(struct keeper *k, const char *identity);
+
+/* owed.c: deaths that cannot be written down yet */
+/* It was tried: NULL, it was written; else why not, which is logged once. */
+void keeper_owe(struct keeper *k, const struct err *why);
+/* Is it time to try again? It is when there is more room on the disk than there was. */
+bool keeper_may_pay(const struct keeper *k);
 
 /* workers.c */
 void keeper_want(struct keeper *k, const char *identity, enum trigger t, bool boots,
