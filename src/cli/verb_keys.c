@@ -15,6 +15,7 @@
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/delivery/paste.h"
+#include "iapeer/delivery/stray.h"
 #include "iapeer/launch/shell.h"
 #include "iapeer/runtime/screen.h"
 
@@ -178,6 +179,40 @@ int verb_interrupt(struct ctx *c, const struct parsed *p, struct err *e)
 
 /* ---- compact ---- */
 
+/* Whoever is killed between the paste and Enter leaves a text that is nobody's draft: it is on
+ * record (stray.h), and whoever types next submits it first. */
+static int type_compact(struct hand *h, struct paste *done, struct err *e)
+{
+	struct deliver_in in = {.layout = h->pane.layout,
+				.manifest = &h->manifest,
+				.session = &h->sight.o.session,
+				.pane = &h->pane};
+	struct paste_job job = {
+	    .text = h->manifest.compact, .len = strlen(h->manifest.compact), .log_before = -1};
+	bool asked = stray_is(&in, job.text);
+	struct paste before = {.end = PASTE_WAIT};
+	int settled;
+
+	if (paste_check(&h->pane, &job, done, e) < 0)
+		return -1;
+	if (done->end == PASTE_WAIT) {
+		settled = stray_settle(&in, &before, e);
+		if (settled > 0 && asked && before.end == PASTE_OK) {
+			*done = before; /* that was it */
+			return 0;
+		}
+		if (settled < 0 || (settled && paste_check(&h->pane, &job, done, e) < 0))
+			return -1;
+	}
+	if (done->end != PASTE_OK)
+		return 0;
+	if (stray_intend(&in, job.text, e) < 0 || paste_send(&h->pane, &job, done, e) < 0)
+		return -1;
+	if (done->end != PASTE_AMBIGUOUS && done->end != PASTE_HIDDEN)
+		stray_forget(&in);
+	return 0;
+}
+
 int verb_compact(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	static const enum err_code codes[] = {[PASTE_OK] = ERR_NONE,
@@ -187,17 +222,14 @@ int verb_compact(struct ctx *c, const struct parsed *p, struct err *e)
 					      [PASTE_AMBIGUOUS] = ERR_AMBIGUOUS,
 					      [PASTE_HIDDEN] = ERR_AMBIGUOUS};
 	AUTO(hand_free) struct hand *h = hand_new();
-	struct paste_job job = {.text = h->manifest.compact, .log_before = -1};
 	struct paste done;
 
 	if (take(c, p, h, e) < 0)
 		return -1;
-	if (!job.text[0] || h->manifest.kind != KIND_TUI)
+	if (!h->manifest.compact[0] || h->manifest.kind != KIND_TUI)
 		return err_set(e, ERR_REFUSED, 0, "%s has no command that compacts a conversation",
 			       h->sight.id.runtime);
-	job.len = strlen(job.text);
-	if (paste_check(&h->pane, &job, &done, e) < 0 ||
-	    (done.end == PASTE_OK && paste_send(&h->pane, &job, &done, e) < 0))
+	if (type_compact(h, &done, e) < 0)
 		return -1;
 	if (done.end != PASTE_OK)
 		return err_set(e, codes[done.end], 0, "%s", done.reason);

@@ -68,13 +68,14 @@ static int prove(const struct deliver_in *in, const struct queue_item *m, const 
 static int check(const struct deliver_in *in, const struct paste_job *j, struct paste *p,
 		 struct err *e)
 {
+	struct paste before;
 	int settled;
 
 	if (paste_check(in->pane, j, p, e) < 0)
 		return -1;
 	if (p->end != PASTE_WAIT)
 		return 0;
-	settled = stray_settle(in, e);
+	settled = stray_settle(in, &before, e);
 	return settled <= 0 ? settled : paste_check(in->pane, j, p, e);
 }
 

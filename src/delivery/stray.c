@@ -7,6 +7,7 @@
 #include "iapeer/base/fs.h"
 #include "iapeer/base/json.h"
 #include "iapeer/base/log.h"
+#include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/sending.h"
 
@@ -33,28 +34,49 @@ static void stray_path(const struct deliver_in *in, char out[static LAYOUT_PATH]
 }
 
 /* Soft: it matters as long as the session lives, and with the machine that goes too. */
-void stray_remember(const struct delivering *d, const struct paste *p)
+static int save(const struct deliver_in *in, const struct stray *s, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_QUEUE_ITEM);
-	const struct sending *s = d->sending;
-	auto_json struct json *j = NULL;
+	auto_json struct json *j = json_object();
 	char path[LAYOUT_PATH];
-	struct err e;
 
-	if (p->end != PASTE_AMBIGUOUS || p->submitted_at_ms || d->text->len == 0)
-		return;
-	j = json_object();
 	json_set_i64(j, "format", 1);
 	json_set_str(j, "id", s->id);
 	json_set_str(j, "pane", s->pane);
 	json_set_i64(j, "server", s->server);
 	json_set_i64(j, "atMs", s->at_ms);
-	json_set_str(j, "text", buf_cstr(d->text));
+	json_set_str(j, "text", s->text);
 	json_print(j, false, &b);
-	stray_path(d->in, path);
-	if (buf_check(&b, path, &e) < 0 ||
-	    fs_write_soft(d->in->layout->root_fd, path, buf_cstr(&b), b.len, 0600, &e) < 0)
+	stray_path(in, path);
+	if (buf_check(&b, path, e) < 0)
+		return -1;
+	return fs_write_soft(in->layout->root_fd, path, buf_cstr(&b), b.len, 0600, e);
+}
+
+void stray_remember(const struct delivering *d, const struct paste *p)
+{
+	AUTO(stray_done)
+	struct stray s = {.server = d->sending->server, .at_ms = d->sending->at_ms};
+	struct err e;
+
+	if (p->end != PASTE_AMBIGUOUS || p->submitted_at_ms || d->text->len == 0)
+		return;
+	str_cut(s.id, sizeof s.id, d->sending->id);
+	str_cut(s.pane, sizeof s.pane, d->sending->pane);
+	s.text = xstrdup(buf_cstr(d->text));
+	if (save(d->in, &s, &e) < 0)
 		log_warn("delivery", "%s: what stands in its composer counts as a draft", e.msg);
+}
+
+int stray_intend(const struct deliver_in *in, const char *text, struct err *e)
+{
+	AUTO(stray_done)
+	struct stray s = {.server = in->session->server.pid, .at_ms = clock_utc_ms()};
+
+	message_id_new(s.id); /* no message has it, and so no receipt is changed */
+	str_cut(s.pane, sizeof s.pane, in->session->pane_id);
+	s.text = xstrdup(text);
+	return save(in, &s, e);
 }
 
 void stray_forget(const struct deliver_in *in)
@@ -82,6 +104,13 @@ static bool load(const struct deliver_in *in, struct stray *s)
 	       json_req_i64(j, path, "server", 1, INT32_MAX, &s->server, &e) == 0 &&
 	       json_req_i64(j, path, "atMs", 0, INT64_MAX / 2, &s->at_ms, &e) == 0 &&
 	       json_opt_dup(j, path, "text", &s->text, &e) == 0 && s->text;
+}
+
+bool stray_is(const struct deliver_in *in, const char *text)
+{
+	AUTO(stray_done) struct stray s = {.text = NULL};
+
+	return load(in, &s) && strcmp(s.text, text) == 0;
 }
 
 /* A text that names its message nobody else types. Any other one a person may have typed since. */
@@ -113,11 +142,10 @@ static void upgrade(const struct deliver_in *in, const struct stray *s, const st
 		deliver_note(in->layout, id, NULL, &r);
 }
 
-int stray_settle(const struct deliver_in *in, struct err *e)
+int stray_settle(const struct deliver_in *in, struct paste *how, struct err *e)
 {
 	AUTO(stray_done) struct stray s = {.text = NULL};
 	struct paste_job j = {.entered_log = ENTERED_UNKNOWN, .log_before = -1};
-	struct paste p;
 	int ours;
 
 	if (!load(in, &s))
@@ -131,11 +159,11 @@ int stray_settle(const struct deliver_in *in, struct err *e)
 		return ours;
 	j.text = s.text;
 	j.len = strlen(s.text);
-	if (paste_settle(in->pane, &j, &p, e) < 0)
+	if (paste_settle(in->pane, &j, how, e) < 0)
 		return -1;
-	if (p.end != PASTE_OK && p.end != PASTE_FAILED)
+	if (how->end != PASTE_OK && how->end != PASTE_FAILED)
 		return 0;
-	upgrade(in, &s, &p);
+	upgrade(in, &s, how);
 	stray_forget(in);
 	return 1;
 }

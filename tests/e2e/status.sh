@@ -138,7 +138,7 @@ check_has "by the file" "$(cat idle.out)" '"source":"file"'
 says waiting "permission prompt"
 check_eq "its file says waiting" "waiting file" "$(status_of esc)"
 run iapeer show esc
-check_has "for what" "$out" "waiting for 0s: permission prompt (file)"
+check_has "for what" "$out" "s: permission prompt (file)"
 filed_hook UserPromptSubmit
 check_eq "a newer hook wins" "working hook" "$(status_of esc)"
 printf 'not json' >"$HOME/.fake/$(pane_of filed-esc).json"
@@ -163,6 +163,18 @@ check_soon "somebody types" 3 sees fake-free "half a thought"
 check_exit "compact does not type over a draft" 6 iapeer compact free
 check_has "and says why" "$err" "typed into it"
 check_lacks "the draft is left" "$(cat rec.free)" "half"
+fake_peer slow "--swallow-enter 3"
+must iapeer start slow --now
+compacts() { exec "$IAPEER_BIN" compact slow >/dev/null 2>&1; }
+compacts &
+compact=$!
+check_soon "compact types" 10 sees fake-slow "/compact"
+kill -KILL $compact
+wait $compact
+check_exit "what it left when it was killed is no draft" 0 iapeer send slow "and now this" --timeout 50
+check_eq "it is submitted, once" 1 "$(count_lines '"/compact"' rec.slow)"
+check_has "and the message behind it" "$(tail -n 1 rec.slow)" "and now this"
+check_not "nothing is left of it" test -e "$STATE/fake-slow.stray"
 must iapeer stop free
 check_exit "compact needs a live peer" 1 iapeer compact free
 
