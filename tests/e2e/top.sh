@@ -135,7 +135,7 @@ check_soon "fifty keys at once are fifty lines" 15 shows "-- p0949"
 close_top
 
 run iapeer top
-ageless() { sed -E 's/ [0-9]+[smhd] +/ /g'; }
+ageless() { sed -E 's/ [0-9]+[smhd]( +|$)/ /g'; }
 check_eq "no terminal: list" "$(iapeer list | ageless)" "$(ageless <<<"$out")"
 run env TERM=nosuchterm script -qec "$IAPEER_BIN top" /dev/null
 check_has "a terminal that is not known is named" "$out" "nosuchterm"
