@@ -64,7 +64,7 @@ static int wait_answer(struct pane *p, int64_t log_offset, int64_t deadline_ms, 
 
 	shell_memory_load(p, &m);
 	for (;;) {
-		if (shell_wait_prompt(p, log_offset, true, deadline_ms, e) < 0)
+		if (shell_wait_prompt(p, log_offset, false, deadline_ms, e) < 0)
 			return -1;
 		buf_cut(b, 0);
 		if (pane_log_from(p, log_offset, b, e) < 0)
@@ -85,6 +85,7 @@ int shell_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct b
 	AUTO(buf_done) struct buf b = BUF_INIT((size_t)CAP_ANSWER * 2);
 	AUTO(buf_done) struct buf row = BUF_INIT(CAP_STATE);
 	struct shell_memory m;
+	struct shell_facts f;
 	size_t prompt_at, start = 0;
 
 	if (wait_answer(p, log_offset, deadline_ms, &b, &start, e) < 0)
@@ -100,6 +101,10 @@ int shell_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct b
 	} else if (b.len == b.max) {
 		out->failed = true; /* there is more than we read: this row is no prompt */
 	} else {
+		shell_look(p, &f);
+		if (f.known && f.at_prompt && f.sleeping)
+			m.raw = !f.canonical;
+		str_cut(m.program, sizeof m.program, f.program);
 		str_cut(m.prompt, sizeof m.prompt, buf_cstr(&row));
 		m.empty_log_size = log_offset + (int64_t)b.len;
 		shell_memory_save(p, &m);

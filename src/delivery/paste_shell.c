@@ -81,7 +81,7 @@ static void wait_out_gap(struct pane *p, const struct shell_memory *m, struct sh
 	int64_t until = clock_mono_ms() + GAP_MS;
 
 	shell_look(p, f);
-	while (m->raw && f->known && f->at_prompt && (f->canonical || !f->sleeping) &&
+	while (m->raw && f->known && f->at_prompt && (shell_works(f, m) || !f->sleeping) &&
 	       clock_mono_ms() < until && pane_wait(p, 2))
 		shell_look(p, f);
 }
@@ -106,7 +106,8 @@ int shell_check(struct pane *p, const struct paste_job *j, struct paste *out, st
 		return paste_verdict(out, PASTE_REFUSED, reason);
 	}
 	size = pane_log_size(p);
-	if (j->force || !f.at_prompt || (m.empty_log_size >= 0 && size == m.empty_log_size))
+	if (j->force || !f.at_prompt || shell_works(&f, &m) ||
+	    (m.empty_log_size >= 0 && size == m.empty_log_size))
 		return 0; /* what runs in the foreground gets the text, as if typed */
 	if (tmux_look(&p->tmux, false, clock_mono_ms() + CALL_MS, &look, e) < 0)
 		return -1;
@@ -143,13 +144,15 @@ static bool redraws(const struct pane *p, const struct paste_job *j)
 /* How many lines of it a shell that is at work will echo again when it comes to them. */
 static int64_t lines_ahead(const struct pane *p, const struct paste_job *j)
 {
+	struct shell_memory m;
 	struct shell_facts f;
 	int64_t lines = 1;
 
 	shell_look(p, &f);
+	shell_memory_load(p, &m);
 	for (size_t i = 0; i < j->len; i++)
 		lines += j->text[i] == '\n';
-	return f.at_prompt ? 0 : lines;
+	return f.at_prompt && !shell_works(&f, &m) ? 0 : lines;
 }
 
 static int submitted(struct pane *p, bool rows, int64_t ahead, struct paste *out)

@@ -123,6 +123,7 @@ static int learn_prompt(struct pane *p, struct err *e)
 
 	shell_look(p, &f);
 	memory.raw = f.known && !f.canonical;
+	str_cut(memory.program, sizeof memory.program, f.program);
 	if (fs_read_at(p->layout->root_fd, p->log, -4096, 4096, &b, e) < 0)
 		return -1;
 	screen_last_row(buf_cstr(&b), b.len, &row);

@@ -16,6 +16,10 @@
 #define QUIET_MS       30   /* a shell without line editing is taken at its word after this */
 #define QUIET_RAW_MS   100  /* a prompt that we do not know is taken for one after this */
 #define QUIET_EDITS_MS 1000 /* one that should edit lines gets this long to switch its terminal */
+#define QUIET_OTHER_MS 1000 /* one that does not, behind a prompt that we do not know */
+#define SETTLE_MS      200  /* how its terminal is set, and that it sleeps, is told by nothing: */
+#define LOOK_MS        3    /* looked at this often behind output, */
+#define LOOK_LATER_MS  50   /* and later this often */
 
 void shell_look(const struct pane *p, struct shell_facts *out)
 {
@@ -29,6 +33,7 @@ void shell_look(const struct pane *p, struct shell_facts *out)
 		return;
 	out->at_prompt = info.tty_pgid == info.pgid;
 	out->sleeping = info.sleeping;
+	str_cut(out->program, sizeof out->program, info.name);
 	if (tty < 0 || tcgetattr(tty, &t) < 0)
 		return;
 	out->known = true;
@@ -49,6 +54,7 @@ void shell_memory_load(const struct pane *p, struct shell_memory *out)
 	if (state_read(p->layout, &p->session->id, "composer", path, &j, &e) < 0)
 		return;
 	if (json_opt_str(j, path, "prompt", out->prompt, sizeof out->prompt, &e) < 0 ||
+	    json_opt_str(j, path, "program", out->program, sizeof out->program, &e) < 0 ||
 	    json_opt_bool(j, path, "raw", &out->raw, &e) < 0 ||
 	    json_opt_i64(j, path, "emptyLogSize", -1, INT64_MAX / 2, &out->empty_log_size, &e) <
 		0 ||
@@ -63,6 +69,7 @@ void shell_memory_save(const struct pane *p, const struct shell_memory *m)
 	struct err ignored;
 
 	json_set_str(j, "prompt", m->prompt);
+	json_set_str(j, "program", m->program);
 	json_set_bool(j, "raw", m->raw);
 	json_set_i64(j, "emptyLogSize", m->empty_log_size);
 	json_set_i64(j, "enteredAtMs", m->entered_at_ms);
@@ -72,16 +79,12 @@ void shell_memory_save(const struct pane *p, const struct shell_memory *m)
 }
 
 /* Shells that edit lines themselves switch their terminal before they prompt. */
-static bool edits_lines(const struct pane *p)
+static bool edits_lines(const char *program)
 {
 	static const char *const names[] = {"bash", "zsh", "fish"};
-	struct proc_info info;
-	struct err e;
 
-	if (plat_proc_info(p->session->pane.pid, &info, &e) < 0)
-		return false;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (strcmp(info.name, names[i]) == 0)
+		if (strcmp(program, names[i]) == 0)
 			return true;
 	return false;
 }
@@ -135,6 +138,11 @@ bool shell_shows_prompt(const struct pane *p)
 	return row.len >= want && memcmp(row.p, m.prompt, want) == 0;
 }
 
+bool shell_works(const struct shell_facts *f, const struct shell_memory *m)
+{
+	return m->raw && f->known && f->canonical && strcmp(m->program, f->program) == 0;
+}
+
 bool shell_runs_builtin(const struct pane *p)
 {
 	struct shell_facts f;
@@ -143,64 +151,77 @@ bool shell_runs_builtin(const struct pane *p)
 	shell_look(p, &f);
 	if (!f.known || !f.at_prompt || !f.canonical)
 		return false;
-	/* One that edits lines itself leaves the terminal to what it runs. */
 	shell_memory_load(p, &m);
-	return m.raw || !shell_shows_prompt(p);
+	return shell_works(&f, &m) || !shell_shows_prompt(p);
 }
 
 /* What has been seen of the pane so far. */
 struct prompt_wait {
+	bool first;
 	int64_t from;        /* only output behind this counts */
 	int64_t size;        /* of the log */
-	int64_t still_since; /* it has not grown since, and the shell was in the foreground */
-	bool front;          /* it was, the last time */
+	int64_t grown_at;    /* when it grew last */
+	int64_t still_since; /* neither has it grown since, nor has the shell done anything else */
 	bool edits;          /* such a shell is given time to switch its terminal */
 };
+
+/* So long may a terminal be silent until that is a prompt; -1: it never is. */
+static int64_t quiet_ms(const struct pane *p, const struct prompt_wait *w,
+			const struct shell_facts *f)
+{
+	struct shell_memory m;
+
+	shell_memory_load(p, &m);
+	if (w->first || strcmp(m.program, f->program) != 0 || shell_shows_prompt(p))
+		return w->edits ? QUIET_EDITS_MS : QUIET_MS;
+	return shell_works(f, &m) ? -1 : QUIET_OTHER_MS;
+}
 
 /* Does it read? A raw terminal and a sleeping shell: yes, nothing more has to be waited for. Else
  * silence must do. */
 static bool reads(struct pane *p, const struct prompt_wait *w, const struct shell_facts *f,
 		  int64_t now)
 {
-	int64_t still = now - w->still_since;
+	int64_t still = now - w->still_since, quiet;
 	bool prompt = false;
 
-	/* The prompt of the command before: what was typed ahead comes next. */
-	if (!f->known || !f->at_prompt || f->ahead > 0 || w->size <= w->from)
+	if (w->size <= w->from || !f->sleeping)
 		return false;
-	if (!f->canonical && f->sleeping && row_shows(p, w->from, &prompt) &&
-	    (prompt || still >= QUIET_RAW_MS))
+	if (!f->canonical && row_shows(p, w->from, &prompt) && (prompt || still >= QUIET_RAW_MS))
 		return true;
-	return f->sleeping && still >= (w->edits || edits_lines(p) ? QUIET_EDITS_MS : QUIET_MS);
+	quiet = quiet_ms(p, w, f);
+	return quiet >= 0 && still >= quiet;
 }
 
-int shell_wait_prompt(struct pane *p, int64_t from, bool raw_expected, int64_t deadline_ms,
-		      struct err *e)
+int shell_wait_prompt(struct pane *p, int64_t from, bool first, int64_t deadline_ms, struct err *e)
 {
-	struct prompt_wait w = {
-	    .from = from, .size = pane_log_size(p), .still_since = clock_mono_ms()};
+	struct prompt_wait w = {.first = first, .from = from, .still_since = clock_mono_ms()};
 	struct shell_facts f;
+	bool foreground;
 
 	for (;;) {
-		int64_t now = clock_mono_ms(), size = pane_log_size(p);
+		int64_t size = pane_log_size(p), now;
 
+		shell_look(p, &f);
+		now = clock_mono_ms();
+		/* What was typed ahead comes next: the prompt is that of the command before. */
+		foreground = f.known && f.at_prompt && f.ahead == 0;
+		/* The silence of what it runs is not its own: that may have ended just now, and
+		 * what it prints next is on its way. */
 		if (size != w.size)
+			w.grown_at = now;
+		if (size != w.size || !foreground || !f.sleeping)
 			w.still_since = now;
 		w.size = size;
 		if (size < w.from)
 			w.from = 0; /* rotated meanwhile */
-		w.edits = w.edits || (raw_expected && edits_lines(p));
-		shell_look(p, &f);
-		/* Its program was silent for long: the shell has to be, too. */
-		if (f.at_prompt && !w.front)
-			w.still_since = now;
-		w.front = f.at_prompt;
-		if (reads(p, &w, &f, now))
+		w.edits = w.edits || edits_lines(f.program);
+		if (foreground && reads(p, &w, &f, now))
 			return 0;
 		if (pane_ended(p))
 			return err_set(e, ERR_FAILED, 0, "the shell has ended");
 		if (now >= deadline_ms)
 			return err_set(e, ERR_TIMEOUT, 0, "no prompt in time");
-		pane_wait(p, size > w.from ? 3 : 50);
+		pane_wait(p, now - w.grown_at < SETTLE_MS ? LOOK_MS : LOOK_LATER_MS);
 	}
 }
