@@ -3,6 +3,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 e2e_begin
 
+stands() { [ "$(ps -o stat= -p "$1" | cut -c1)" = T ]; }
 arrived() { [ "$(cat got 2>/dev/null)" = "$1" ]; }
 
 # ---- a cleaner of temporary files took the socket
@@ -18,6 +19,7 @@ check "whose socket is back" test -S "$(socket_of shell-bob)"
 # ---- the server is stopped
 if [ -r /proc/self/stat ]; then
 	kill -STOP "$pid"
+	check_soon "it is stopped" 5 stands "$pid"
 	check_exit "a stopped server: list" 0 iapeer list --json
 	check_eq "unknown" unknown "$(json state)"
 	check_exit "a message waits" 8 iapeer send bob "echo one >>'$E2E_DIR/got'" --timeout 1 --json
