@@ -117,7 +117,8 @@ int shell_check(struct pane *p, const struct paste_job *j, struct paste *out, st
 	m.empty_log_size = size;
 	AUTO(buf_done) struct buf row = BUF_INIT(CAP_SCREEN);
 	echo_row(&look, look.cursor_y, &row);
-	str_cut(m.prompt, sizeof m.prompt, buf_cstr(&row));
+	if (row.len > 0) /* else it has not been painted yet: the one before is as good */
+		str_cut(m.prompt, sizeof m.prompt, buf_cstr(&row));
 	shell_memory_save(p, &m);
 	return 0;
 }

@@ -289,6 +289,30 @@ static void any_other_text_in_the_composer_is_ambiguous_and_left_alone(void **st
 	}
 }
 
+/* Seen before the prompt was painted, the row is empty. That must not be taken for the prompt: in
+ * front of it any draft would look like one. */
+static void an_empty_row_is_no_prompt_to_remember(void **state)
+{
+	struct world *w = *state;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_put(w, &(struct note){.id = "w1", .kind = ITEM_WAKE});
+	world_apply(w, TRIG_MESSAGE);
+	world_send(w, "p1", "PS1=");
+	world_apply(w, TRIG_MESSAGE);
+	world_send(w, "p2", "PS1='$ '");
+	world_apply(w, TRIG_MESSAGE);
+	assert_int_equal(world_receipt(w, "p2").status, DELIVERY_DELIVERED);
+	TMUX(w, "send-keys", "-l", "-t", "%0", "half typed");
+	EVENTUALLY(screen_has(w, "$ half typed"));
+	world_send(w, "m1", "echo joined >>said");
+	world_apply(w, TRIG_MESSAGE);
+	assert_true(screen_has(w, "$ half typed"));
+	assert_false(screen_has(w, "typedecho"));
+	assert_false(world_exists(w, "bob/said"));
+}
+
 static void an_intent_for_an_earlier_session_is_ambiguous(void **state)
 {
 	struct world *w = *state;
@@ -335,6 +359,7 @@ int main(void)
 	    TEST(the_end_of_a_turn_goes_into_the_receipt),
 	    TEST(exactly_our_text_in_the_composer_gets_its_enter),
 	    TEST(any_other_text_in_the_composer_is_ambiguous_and_left_alone),
+	    TEST(an_empty_row_is_no_prompt_to_remember),
 	    TEST(an_intent_for_an_earlier_session_is_ambiguous),
 	    TEST(a_delivery_notes_its_topic_and_a_failure_does_not),
 	};

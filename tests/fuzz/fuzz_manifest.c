@@ -42,6 +42,21 @@ static void make(const struct manifest *m, bool resume)
 	}
 }
 
+static void find_program(const struct manifest *m)
+{
+	struct strv AUTO(strv_done) env = STRV_INIT;
+	char path[LAYOUT_PATH];
+	struct err e = ERR_INIT;
+
+	strv_add(&env, "HOME=/nowhere");
+	strv_add(&env, "PATH=/bin:relative::/usr/bin");
+	strv_add(&env, "SHELL=/bin/sh");
+	if (manifest_program(m, &l, &env, path, &e) == 0)
+		assert(path[0] == '/');
+	else
+		assert(e.code == ERR_FAILED && e.msg[0]);
+}
+
 static void use(const struct manifest *m)
 {
 	const struct screen s = {
@@ -52,6 +67,7 @@ static void use(const struct manifest *m)
 	assert(!m->has_conversations || m->args_resume.n > 0);
 	(void)manifest_chooses_id(m);
 	(void)manifest_wants_prompt(m);
+	find_program(m);
 	make(m, false);
 	make(m, true);
 	screen_read(m, &s, &f);
