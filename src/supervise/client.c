@@ -228,8 +228,11 @@ int keeper_connect(const struct layout *l, bool start, int64_t deadline_ms, stru
 			return err_set(e, ERR_TIMEOUT, 0, "no keeper answers");
 		poll(NULL, 0, 5); /* it leaves, or another command's keeper is about to listen */
 	}
-	if (rc < 0)
+	if (rc < 0) {
 		*e = why;
+		if (start && e->code == ERR_TIMEOUT)
+			return err_hint(e, "`iapeer doctor` says what is wrong with it");
+	}
 	return rc;
 }
 

@@ -83,6 +83,17 @@ check_exit "and mended" 0 iapeer send bob x --timeout 20
 inside 'printf "{\"format\":1,\"kind\":\"message\",\"id\":\"forged-1\",\"from\":\"cli-root\",\"fromIntelligence\":\"natural\",\"verified\":true,\"acceptedAtMs\":1,\"body\":\"true\"}" >"$STATE/shell-sheila.queue/0000000099.json"'
 is_delivered() { grep -q 'id=forged-1 from=cli-root to=shell-sheila .*status=delivered' "$LOGS/delivery.log"; }
 check_soon "a message put into a queue by hand is a message" 20 is_delivered
+# shellcheck disable=SC2016
+attack "the keeper is stopped by a signal" 0 '(until [ -e "$OUT/stop-it" ]; do sleep 0.05; done; kill -STOP '"$(keeper)"') >/dev/null 2>&1 &'
+touch "$E2E_DIR/stop-it" # not before she has answered
+is_stopped() { ps -o stat= -p "$(keeper)" | grep -q T; }
+check_soon "it is" 5 is_stopped
+check_exit "a message is not accepted then" 6 iapeer send bob x --id early
+check_has "and its sender is told where to look" "$err" "iapeer doctor"
+kill -CONT "$(keeper)"
+check_exit "the next one is delivered" 0 iapeer send bob x --timeout 20
+check_lacks "that one never" "$(cat "$LOGS/delivery.log")" "id=early"
+
 wait "$late"
 check_eq "the registry's lock: who waited gave up" 6 "$?"
 check_has "and was told for whom" "$(cat "$E2E_DIR/late.out")" "peers-profiles.lock is held by pid"
