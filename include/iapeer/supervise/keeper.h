@@ -188,6 +188,8 @@ struct keeper {
 bool keeper_in_place(struct keeper *k);
 void keeper_leave(struct keeper *k);            /* stop taking work, finish, end the loop */
 void keeper_consider_leaving(struct keeper *k); /* on demand, and nothing to do: in a moment */
+
+/* scan.c */
 void keeper_scan(struct keeper *k); /* everything from disk: removals, canaries, peers */
 void keeper_look(struct keeper *k, const char *identity,
 		 int64_t not_before_ms); /* one peer: does it need a worker? */
