@@ -163,18 +163,18 @@ check_soon "somebody types" 3 sees fake-free "half a thought"
 check_exit "compact does not type over a draft" 6 iapeer compact free
 check_has "and says why" "$err" "typed into it"
 check_lacks "the draft is left" "$(cat rec.free)" "half"
-fake_peer slow "--swallow-enter 3"
-must iapeer start slow --now
-compacts() { exec "$IAPEER_BIN" compact slow >/dev/null 2>&1; }
+fake_peer deaf "--swallow-enter 3"
+must iapeer start deaf --now
+compacts() { exec "$IAPEER_BIN" compact deaf >/dev/null 2>&1; }
 compacts &
 compact=$!
-check_soon "compact types" 10 sees fake-slow "/compact"
+check_soon "compact types" 10 sees fake-deaf "/compact"
 kill -KILL $compact
 wait $compact
-check_exit "what it left when it was killed is no draft" 0 iapeer send slow "and now this" --timeout 50
-check_eq "it is submitted, once" 1 "$(count_lines '"/compact"' rec.slow)"
-check_has "and the message behind it" "$(tail -n 1 rec.slow)" "and now this"
-check_not "nothing is left of it" test -e "$STATE/fake-slow.stray"
+check_exit "what it left when it was killed is no draft" 0 iapeer send deaf "and now this" --timeout 50
+check_eq "it is submitted, once" 1 "$(count_lines '"/compact"' rec.deaf)"
+check_has "and the message behind it" "$(tail -n 1 rec.deaf)" "and now this"
+check_not "nothing is left of it" test -e "$STATE/fake-deaf.stray"
 must iapeer stop free
 check_exit "compact needs a live peer" 1 iapeer compact free
 
