@@ -29,7 +29,7 @@ struct call {
 	struct layout layout;
 	struct registry registry;
 	struct settings settings;
-	struct sending *s;
+	struct send *s;
 	struct await a;
 	struct tool_call args;
 };
@@ -62,7 +62,7 @@ static void say(struct server *m, struct json *take_reply)
 
 static void call_free(struct call *c)
 {
-	sending_free(&c->s);
+	send_free(&c->s);
 	await_done(&c->a);
 	registry_done(&c->registry);
 	layout_done(&c->layout);
@@ -93,7 +93,7 @@ static void say_unsent(struct server *m, const struct call *c, const struct err 
 static struct json *structure(const struct call *c, int rc, const struct err *e)
 {
 	AUTO(buf_done) struct buf summary = BUF_INIT(CAP_LINE);
-	struct json *j = sending_json(c->s, rc, e);
+	struct json *j = send_json(c->s, rc, e);
 
 	mcp_words(c->s, rc, e, false, &summary);
 	if (rc < 0)
@@ -122,14 +122,14 @@ static int open_world(struct call *c, struct err *e)
 	if (settings_load(&c->layout, &c->settings, e) < 0 ||
 	    registry_load(&c->layout, &c->registry, e) < 0)
 		return -1;
-	c->s = sending_new(&w);
+	c->s = send_new(&w);
 	return 0;
 }
 
 /* The strings of the arguments stay with the call; the sending borrows or takes them. */
 static void fill(struct call *c)
 {
-	struct sending *s = c->s;
+	struct send *s = c->s;
 
 	s->typed = c->args.personality;
 	s->runtime = str_empty(c->args.runtime) ? NULL : c->args.runtime;
@@ -154,13 +154,13 @@ static int begin(struct server *m, struct call *c, const struct json *arguments)
 		return 0;
 	}
 	fill(c);
-	if (sending_check(c->s, &e) < 0 || sending_accept(c->s, &e) < 0) {
+	if (send_check(c->s, &e) < 0 || send_accept(c->s, &e) < 0) {
 		say_outcome(m, c, -1, &e);
 		return 0;
 	}
-	if (sending_begin(c->s, &c->a, &e) == 0)
+	if (send_begin(c->s, &c->a, &e) == 0)
 		return 1;
-	rc = sending_finish(c->s, -1, &e);
+	rc = send_finish(c->s, -1, &e);
 	say_outcome(m, c, rc, &e);
 	return 0;
 }
@@ -169,7 +169,7 @@ static void finish(struct server *m, size_t i, int rc, struct err *e)
 {
 	struct call *c = m->calls[i];
 
-	rc = sending_finish(c->s, rc, e);
+	rc = send_finish(c->s, rc, e);
 	say_outcome(m, c, rc, e);
 	call_free(c);
 	m->calls[i] = NULL;

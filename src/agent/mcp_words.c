@@ -39,7 +39,7 @@ static void woken(const struct receipt *r, struct buf *out)
 			   "of an earlier one.");
 }
 
-static void delivered(const struct sending *s, struct buf *out)
+static void delivered(const struct send *s, struct buf *out)
 {
 	const char *peer = s->id.name;
 
@@ -57,7 +57,7 @@ static void delivered(const struct sending *s, struct buf *out)
 			peer);
 }
 
-static void answered(const struct sending *s, bool quote, struct buf *out)
+static void answered(const struct send *s, bool quote, struct buf *out)
 {
 	const char *answer = s->receipt.answer;
 
@@ -89,7 +89,7 @@ void mcp_words_unsent(const struct err *e, struct buf *out)
 	hint(out, e->hint);
 }
 
-static void queued(const struct sending *s, struct buf *out)
+static void queued(const struct send *s, struct buf *out)
 {
 	buf_fmt(out, "Accepted, not yet delivered to %s", s->id.name);
 	if (s->reason[0])
@@ -99,7 +99,7 @@ static void queued(const struct sending *s, struct buf *out)
 		buf_str(out, " The answer, if any, does not come back from this call any more.");
 }
 
-static void unfinished(const struct sending *s, struct buf *out)
+static void unfinished(const struct send *s, struct buf *out)
 {
 	buf_fmt(out,
 		"Delivered to %s, which has not ended its turn in the %lld s that you waited. "
@@ -108,7 +108,7 @@ static void unfinished(const struct sending *s, struct buf *out)
 		s->id.name, (long long)(s->timeout_ms / 1000));
 }
 
-static void cut(const struct sending *s, const struct err *e, struct buf *out)
+static void cut(const struct send *s, const struct err *e, struct buf *out)
 {
 	buf_fmt(out, "Delivered to %s, but no answer will come: ", s->id.name);
 	sentence(out, s->receipt.reason);
@@ -119,14 +119,14 @@ static void cut(const struct sending *s, const struct err *e, struct buf *out)
 			     "harm.");
 }
 
-static void ambiguous(const struct sending *s, const struct err *e, struct buf *out)
+static void ambiguous(const struct send *s, const struct err *e, struct buf *out)
 {
 	buf_fmt(out, "Not known whether it arrived at %s: ", s->id.name);
 	sentence(out, e->msg);
 	buf_str(out, " It is not tried again by itself. Send it again only if twice does no harm.");
 }
 
-static void failed(const struct sending *s, const struct err *e, struct buf *out)
+static void failed(const struct send *s, const struct err *e, struct buf *out)
 {
 	buf_fmt(out, "Not delivered to %s: ", s->known ? s->id.name : s->typed);
 	sentence(out, e->msg);
@@ -135,7 +135,7 @@ static void failed(const struct sending *s, const struct err *e, struct buf *out
 		buf_str(out, " You may try again later.");
 }
 
-bool mcp_words(const struct sending *s, int rc, const struct err *e, bool quote, struct buf *out)
+bool mcp_words(const struct send *s, int rc, const struct err *e, bool quote, struct buf *out)
 {
 	bool turn = s->item.wait == WAIT_TURN;
 
@@ -145,7 +145,7 @@ bool mcp_words(const struct sending *s, int rc, const struct err *e, bool quote,
 		delivered(s, out);
 	else if (rc == 0 || e->code == ERR_QUEUED)
 		queued(s, out);
-	else if (sending_turn_cut(s))
+	else if (send_turn_cut(s))
 		cut(s, e, out);
 	else if (s->has_receipt && s->receipt.status == DELIVERY_DELIVERED)
 		unfinished(s, out);
@@ -157,8 +157,8 @@ bool mcp_words(const struct sending *s, int rc, const struct err *e, bool quote,
 		mcp_words_unsent(e, out);
 	if (rc < 0 && e->code == ERR_NOT_FOUND && !s->known)
 		names(s->w.registry, out);
-	if (s->has_receipt && sending_drops_attachments(s))
+	if (s->has_receipt && send_drops_attachments(s))
 		buf_fmt(out, " %s is not told of the attachments.", s->id.name);
 	return rc < 0 && e->code != ERR_QUEUED &&
-	       !(!sending_turn_cut(s) && s->has_receipt && s->receipt.status == DELIVERY_DELIVERED);
+	       !(!send_turn_cut(s) && s->has_receipt && s->receipt.status == DELIVERY_DELIVERED);
 }

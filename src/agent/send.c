@@ -30,18 +30,18 @@
 #define WITHDRAW_WAIT_MS 2000
 
 /* On the heap: it holds a manifest, a profile and an item, more than a frame should. */
-struct sending *sending_new(const struct send_world *w)
+struct send *send_new(const struct send_world *w)
 {
-	struct sending *s = xcalloc(1, sizeof *s);
+	struct send *s = xcalloc(1, sizeof *s);
 
 	s->w = *w;
 	message_id_new(s->item.id);
 	return s;
 }
 
-void sending_free(struct sending **p)
+void send_free(struct send **p)
 {
-	struct sending *s = *p;
+	struct send *s = *p;
 
 	if (!s)
 		return;
@@ -56,7 +56,7 @@ void sending_free(struct sending **p)
 
 /* ---- who and whether ---- */
 
-static int find_peer(struct sending *s, struct err *e)
+static int find_peer(struct send *s, struct err *e)
 {
 	if (registry_need(s->w.registry, s->typed, &s->record, e) < 0 ||
 	    record_identity(s->record, s->runtime, &s->id, e) < 0)
@@ -74,7 +74,7 @@ static int find_peer(struct sending *s, struct err *e)
 }
 
 /* The same id again: the first receipt, or the item that still waits. */
-static int find_duplicate(struct sending *s, struct err *e)
+static int find_duplicate(struct send *s, struct err *e)
 {
 	struct err why = ERR_INIT;
 
@@ -90,7 +90,7 @@ static int find_duplicate(struct sending *s, struct err *e)
 	return -1;
 }
 
-static int check_who(struct sending *s, struct err *e)
+static int check_who(struct send *s, struct err *e)
 {
 	struct sender *who = &s->sender;
 
@@ -107,7 +107,7 @@ static int check_who(struct sending *s, struct err *e)
 }
 
 /* With a person at one end it is no loop of agents. */
-static int check_loop(struct sending *s, struct err *e)
+static int check_loop(struct send *s, struct err *e)
 {
 	enum nature theirs = s->record->intelligence;
 
@@ -130,7 +130,7 @@ static void last_words(const struct layout *l, const struct peer_id *id, char *o
 	pane_tail(&p, out, size);
 }
 
-static int crash_loop(const struct sending *s, const struct observation *o, struct err *e)
+static int crash_loop(const struct send *s, const struct observation *o, struct err *e)
 {
 	int n = death_ring_own(&o->deaths, clock_utc_ms(), s->w.settings->crashloop_window_ms);
 	const char *cause = o->deaths.n ? o->deaths.v[o->deaths.n - 1].cause : "";
@@ -145,7 +145,7 @@ static int crash_loop(const struct sending *s, const struct observation *o, stru
 }
 
 /* As a start would look for it: launch.env may name another PATH. */
-static int find_program(const struct sending *s, struct err *e)
+static int find_program(const struct send *s, struct err *e)
 {
 	AUTO(strv_done) struct strv env = STRV_INIT;
 	AUTO(strv_done) struct strv args = STRV_INIT;
@@ -162,7 +162,7 @@ static int find_program(const struct sending *s, struct err *e)
 	return manifest_program(&s->manifest, s->w.layout, &env, program, e);
 }
 
-static int check_state(struct sending *s, struct err *e)
+static int check_state(struct send *s, struct err *e)
 {
 	struct observe_in in = {
 	    .layout = s->w.layout, .settings = s->w.settings, .record = s->record, .id = s->id};
@@ -184,7 +184,7 @@ static int check_state(struct sending *s, struct err *e)
 	return now.snap.crash_loop ? crash_loop(s, &now, e) : 0;
 }
 
-int sending_check(struct sending *s, struct err *e)
+int send_check(struct send *s, struct err *e)
 {
 	if (find_peer(s, e) < 0 || check_message(&s->item, &s->manifest, e) < 0 ||
 	    find_duplicate(s, e) < 0)
@@ -198,13 +198,13 @@ int sending_check(struct sending *s, struct err *e)
 
 /* ---- sending ---- */
 
-static bool wants_turn(const struct sending *s)
+static bool wants_turn(const struct send *s)
 {
 	return s->item.wait == WAIT_TURN;
 }
 
 /* A message is worth more than the memory of it. */
-static void note_chain(const struct sending *s)
+static void note_chain(const struct send *s)
 {
 	struct err e = ERR_INIT;
 
@@ -230,7 +230,7 @@ bool message_withdraw(const struct layout *l, const struct peer_id *id, const ch
 /* Renamed or removed between our reading of the registry and the acceptance: nobody would ever take
  * it from that queue. Whoever does that holds the queue's lock, so that it went along or is here.
  */
-static int check_still_there(const struct sending *s, struct err *e)
+static int check_still_there(const struct send *s, struct err *e)
 {
 	AUTO(registry_done) struct registry now = {.n = 0};
 	struct err soft = ERR_INIT;
@@ -243,7 +243,7 @@ static int check_still_there(const struct sending *s, struct err *e)
 
 /* The same message again: its turn is waited for as long as this sender wants, too. While somebody
  * is at the peer it is not; then he is told when the first one's wait is over. */
-static void wait_longer(const struct sending *s)
+static void wait_longer(const struct send *s)
 {
 	AUTO(lock_done) struct lock lock = LOCK_INIT;
 	char held[LAYOUT_PATH];
@@ -257,9 +257,9 @@ static void wait_longer(const struct sending *s)
 		log_warn("send", "%s", e.msg);
 }
 
-int sending_accept(struct sending *s, struct err *e)
+int send_accept(struct send *s, struct err *e)
 {
-	if (sending_settled(s))
+	if (send_settled(s))
 		return 0;
 	if ((!s->duplicate && queue_room(s->w.layout, e) < 0) ||
 	    keeper_ensure(s->w.layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0)
@@ -277,7 +277,7 @@ int sending_accept(struct sending *s, struct err *e)
 	return 0;
 }
 
-bool sending_settled(const struct sending *s)
+bool send_settled(const struct send *s)
 {
 	return s->has_receipt && !(wants_turn(s) && s->receipt.status == DELIVERY_DELIVERED &&
 				   !s->receipt.turn_ended);
@@ -285,14 +285,14 @@ bool sending_settled(const struct sending *s)
 
 /* An ephemeral worker at its task, or with tasks before this one: it may take hours, and nobody
  * who did not ask to wait for more is kept waiting for that. */
-static bool waits_its_turn(const struct sending *s)
+static bool waits_its_turn(const struct send *s)
 {
 	return s->profile.wake_policy == WAKE_EPHEMERAL && s->item.wait == WAIT_DELIVERED &&
 	       ((s->live && mark_is_set(s->w.layout, &s->id, MARK_TASK_GIVEN)) ||
 		queue_depth(s->w.layout, &s->id) > 1);
 }
 
-int sending_begin(struct sending *s, struct await *a, struct err *e)
+int send_begin(struct send *s, struct await *a, struct err *e)
 {
 	a->deadline_ms = clock_mono_ms() + s->timeout_ms;
 	s->others_first = waits_its_turn(s);
@@ -304,13 +304,13 @@ int sending_begin(struct sending *s, struct await *a, struct err *e)
 	return -1;
 }
 
-bool sending_drops_attachments(const struct sending *s)
+bool send_drops_attachments(const struct send *s)
 {
 	return s->item.attachments.n && s->manifest.envelope == ENVELOPE_BARE;
 }
 
 /* The receipt may be there although the waiting failed: it counts for more. */
-static void look_again(struct sending *s)
+static void look_again(struct send *s)
 {
 	struct err why = ERR_INIT;
 	char file[64];
@@ -324,7 +324,7 @@ static void look_again(struct sending *s)
 /* ---- what became of it ---- */
 
 /* Waiting is no failure where nobody wanted more, or the peer takes its tasks one by one. */
-static int still_waits(const struct sending *s, struct err *e)
+static int still_waits(const struct send *s, struct err *e)
 {
 	if (s->item.wait == WAIT_ACCEPTED || s->profile.wake_policy == WAKE_EPHEMERAL)
 		return 0;
@@ -333,7 +333,7 @@ static int still_waits(const struct sending *s, struct err *e)
 	return err_hint(e, "it waits in the queue (iapeer queue %s)", s->id.name);
 }
 
-bool sending_turn_cut(const struct sending *s)
+bool send_turn_cut(const struct send *s)
 {
 	const struct receipt *r = &s->receipt;
 
@@ -341,7 +341,7 @@ bool sending_turn_cut(const struct sending *s)
 	       r->turn_ended && !r->answer && r->reason[0];
 }
 
-static int turn_cut(const struct sending *s, struct err *e)
+static int turn_cut(const struct send *s, struct err *e)
 {
 	bool stopped = mark_is_set(s->w.layout, &s->id, MARK_STOPPED);
 
@@ -350,7 +350,7 @@ static int turn_cut(const struct sending *s, struct err *e)
 }
 
 /* A peer that needs a person may not end its turn before it has one. */
-static int no_end(const struct sending *s, struct err *e)
+static int no_end(const struct send *s, struct err *e)
 {
 	struct status now = {.detail = ""};
 	bool needs = status_person(s->w.layout, s->w.settings, &s->id, &s->manifest, &now);
@@ -362,7 +362,7 @@ static int no_end(const struct sending *s, struct err *e)
 	return err_hint(e, "iapeer read %s", s->id.name);
 }
 
-static int of_receipt(const struct sending *s, struct err *e)
+static int of_receipt(const struct send *s, struct err *e)
 {
 	const struct receipt *r = &s->receipt;
 	const char *why = r->reason[0] ? r->reason : err_text(ERR_TIMEOUT);
@@ -371,7 +371,7 @@ static int of_receipt(const struct sending *s, struct err *e)
 	case DELIVERY_DELIVERED:
 		if (s->item.wait == WAIT_RECORDED && r->rung != RUNG_RECORDED)
 			return err_set(e, ERR_TIMEOUT, 0, "delivered, but not recorded: %s", why);
-		if (sending_turn_cut(s))
+		if (send_turn_cut(s))
 			return turn_cut(s, e);
 		if (!wants_turn(s) || r->turn_ended)
 			return 0;
@@ -391,7 +391,7 @@ static int of_receipt(const struct sending *s, struct err *e)
 
 /* Stopped, or in a crash loop, since we looked: then it was refused, and must not be delivered
  * later after all. */
-static bool refused(struct sending *s, struct err *e)
+static bool refused(struct send *s, struct err *e)
 {
 	struct err why = ERR_INIT;
 
@@ -407,7 +407,7 @@ static bool refused(struct sending *s, struct err *e)
 }
 
 /* The keeper's failure says why; the receipt, else the queue, says what is so. */
-int sending_finish(struct sending *s, int rc, struct err *e)
+int send_finish(struct send *s, int rc, struct err *e)
 {
 	look_again(s);
 	if (s->has_receipt)

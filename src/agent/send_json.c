@@ -3,7 +3,7 @@
 
 #include "iapeer/base/banned.h"
 
-static enum delivery_status status_of(const struct sending *s, enum err_code code)
+static enum delivery_status status_of(const struct send *s, enum err_code code)
 {
 	if (s->has_receipt)
 		return s->receipt.status;
@@ -16,14 +16,14 @@ static enum delivery_status status_of(const struct sending *s, enum err_code cod
 	return DELIVERY_REFUSED;
 }
 
-static enum rung rung_of(const struct sending *s)
+static enum rung rung_of(const struct send *s)
 {
 	if (s->has_receipt)
 		return s->receipt.rung;
 	return s->queued ? RUNG_ACCEPTED : RUNG_NONE;
 }
 
-struct json *sending_json(const struct sending *s, int rc, const struct err *e)
+struct json *send_json(const struct send *s, int rc, const struct err *e)
 {
 	const struct receipt *r = s->has_receipt ? &s->receipt : NULL;
 	const char *reason = rc < 0 && !s->reason[0] ? e->msg : s->reason;

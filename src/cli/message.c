@@ -118,7 +118,7 @@ static void print_answer(struct ctx *c, const char *answer)
 		buf_chr(&c->out, '\n');
 }
 
-void outcome_print(struct ctx *c, const struct sending *s)
+void outcome_print(struct ctx *c, const struct send *s)
 {
 	const struct receipt *r = s->has_receipt ? &s->receipt : NULL;
 	bool ask = s->item.wait == WAIT_TURN;

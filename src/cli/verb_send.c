@@ -15,7 +15,7 @@
 #define TIMEOUT_DEFAULT_S 60
 #define TIMEOUT_MAX_S     86400
 
-static int take_wait(const struct parsed *p, struct sending *s, struct err *e)
+static int take_wait(const struct parsed *p, struct send *s, struct err *e)
 {
 	const char *word = p->verb->arg == SEND_ASK ? NULL : opt_value(p, "wait");
 	int64_t seconds = TIMEOUT_DEFAULT_S;
@@ -32,7 +32,7 @@ static int take_wait(const struct parsed *p, struct sending *s, struct err *e)
 	return 0;
 }
 
-static int take_id(const struct parsed *p, struct sending *s, struct err *e)
+static int take_id(const struct parsed *p, struct send *s, struct err *e)
 {
 	const char *id = opt_value(p, "id");
 
@@ -42,7 +42,7 @@ static int take_id(const struct parsed *p, struct sending *s, struct err *e)
 	return err_hint(e, MESSAGE_ID_RULE);
 }
 
-static int take_words(const struct ctx *c, const struct parsed *p, struct sending *s, struct err *e)
+static int take_words(const struct ctx *c, const struct parsed *p, struct send *s, struct err *e)
 {
 	const char *topic = opt_value(p, "topic");
 
@@ -58,35 +58,35 @@ static int take_words(const struct ctx *c, const struct parsed *p, struct sendin
 	return message_body(c, p, &s->item.body, e);
 }
 
-static int wait_for_it(const struct ctx *c, struct sending *s, struct err *e)
+static int wait_for_it(const struct ctx *c, struct send *s, struct err *e)
 {
 	AUTO(await_done) struct await a = AWAIT_INIT;
 
 	if (!s->live && c->term.err_tty && !c->json && s->item.wait != WAIT_ACCEPTED)
 		ctx_note("waking %s ...", s->id.name);
-	return sending_begin(s, &a, e) < 0 ? -1 : await_finish(&a, s->reason, sizeof s->reason, e);
+	return send_begin(s, &a, e) < 0 ? -1 : await_finish(&a, s->reason, sizeof s->reason, e);
 }
 
-static int send_it(const struct ctx *c, const struct parsed *p, struct sending *s, struct err *e)
+static int send_it(const struct ctx *c, const struct parsed *p, struct send *s, struct err *e)
 {
-	if (take_words(c, p, s, e) < 0 || sending_check(s, e) < 0 || sending_accept(s, e) < 0)
+	if (take_words(c, p, s, e) < 0 || send_check(s, e) < 0 || send_accept(s, e) < 0)
 		return -1;
-	if (!s->duplicate && sending_drops_attachments(s))
+	if (!s->duplicate && send_drops_attachments(s))
 		ctx_note("iapeer: note: %s takes bare text: it is not told of the attachments",
 			 s->id.runtime);
-	return sending_finish(s, sending_settled(s) ? 0 : wait_for_it(c, s, e), e);
+	return send_finish(s, send_settled(s) ? 0 : wait_for_it(c, s, e), e);
 }
 
 int verb_send(struct ctx *c, const struct parsed *p, struct err *e)
 {
 	struct send_world w = {
 	    .layout = &c->layout, .registry = &c->registry, .settings = &c->settings};
-	AUTO(sending_free) struct sending *s = sending_new(&w);
+	AUTO(send_free) struct send *s = send_new(&w);
 	int rc;
 
 	ctx_tried(c, "%s %.60s", p->verb->arg == SEND_ASK ? "ask" : "send to", p->args[0]);
 	rc = send_it(c, p, s, e);
-	c->reply = sending_json(s, rc, e);
+	c->reply = send_json(s, rc, e);
 	if (rc == 0)
 		outcome_print(c, s);
 	return rc;

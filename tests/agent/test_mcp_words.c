@@ -20,7 +20,7 @@
 static int setup(void **state)
 {
 	static const struct send_world nowhere = {.layout = NULL};
-	struct sending *s = sending_new(&nowhere);
+	struct send *s = send_new(&nowhere);
 
 	s->typed = "bob";
 	s->id = (struct peer_id){.name = "bob", .runtime = "claude"};
@@ -33,13 +33,13 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct sending *s = *state;
+	struct send *s = *state;
 
-	sending_free(&s);
+	send_free(&s);
 	return 0;
 }
 
-static void words(const struct sending *s, const struct err *e, bool failed, const char *wanted)
+static void words(const struct send *s, const struct err *e, bool failed, const char *wanted)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_LINE);
 
@@ -47,7 +47,7 @@ static void words(const struct sending *s, const struct err *e, bool failed, con
 	assert_string_equal(buf_cstr(&b), wanted);
 }
 
-static void receipt(struct sending *s, enum delivery_status status)
+static void receipt(struct send *s, enum delivery_status status)
 {
 	s->has_receipt = true;
 	s->receipt.status = status;
@@ -55,7 +55,7 @@ static void receipt(struct sending *s, enum delivery_status status)
 
 static void a_delivery_says_where_an_answer_will_come(void **state)
 {
-	struct sending *s = *state;
+	struct send *s = *state;
 
 	receipt(s, DELIVERY_DELIVERED);
 	words(s, NULL, false,
@@ -72,7 +72,7 @@ static void a_delivery_says_where_an_answer_will_come(void **state)
 
 static void a_program_that_takes_bare_text_will_not_write_back(void **state)
 {
-	struct sending *s = *state;
+	struct send *s = *state;
 
 	receipt(s, DELIVERY_DELIVERED);
 	s->manifest.envelope = ENVELOPE_BARE;
@@ -87,7 +87,7 @@ static void a_program_that_takes_bare_text_will_not_write_back(void **state)
 static void an_answer_is_the_text(void **state)
 {
 	AUTO(buf_done) struct buf brief = BUF_INIT(CAP_LINE);
-	struct sending *s = *state;
+	struct send *s = *state;
 
 	receipt(s, DELIVERY_DELIVERED);
 	s->item.wait = WAIT_TURN;
@@ -101,7 +101,7 @@ static void an_answer_is_the_text(void **state)
 
 static void an_answer_that_is_late_is_no_failure(void **state)
 {
-	struct sending *s = *state;
+	struct send *s = *state;
 	struct err e = {.code = ERR_TIMEOUT, .msg = "delivered, but the turn has not ended"};
 
 	receipt(s, DELIVERY_DELIVERED);
@@ -114,7 +114,7 @@ static void an_answer_that_is_late_is_no_failure(void **state)
 
 static void what_waits_is_not_to_be_sent_again(void **state)
 {
-	struct sending *s = *state;
+	struct send *s = *state;
 	struct err e = {.code = ERR_QUEUED, .msg = "accepted, not yet delivered"};
 
 	s->queued = true;
@@ -126,7 +126,7 @@ static void what_waits_is_not_to_be_sent_again(void **state)
 
 static void a_refusal_says_whom_to_ask_for_what(void **state)
 {
-	struct sending *s = *state;
+	struct send *s = *state;
 	struct err e = {.code = ERR_STOPPED, .msg = "bob is stopped", .hint = "iapeer start bob"};
 
 	words(s, &e, true,
@@ -135,7 +135,7 @@ static void a_refusal_says_whom_to_ask_for_what(void **state)
 
 static void an_unknown_name_gets_the_names_there_are(void **state)
 {
-	struct sending *s = *state;
+	struct send *s = *state;
 	struct peer_record peers[2] = {{.name = "alice"}, {.name = "bob"}};
 	struct registry r = {.peers = peers, .n = 2};
 	struct err e = {
@@ -153,7 +153,7 @@ static void an_unknown_name_gets_the_names_there_are(void **state)
 
 static void a_turn_that_was_cut_short_has_no_answer(void **state)
 {
-	struct sending *s = *state;
+	struct send *s = *state;
 	struct err e = {.code = ERR_FAILED, .msg = "delivered, but its session ended"};
 
 	receipt(s, DELIVERY_DELIVERED);
@@ -173,7 +173,7 @@ static void a_turn_that_was_cut_short_has_no_answer(void **state)
 
 static void what_nobody_knows_is_a_failure_and_says_so(void **state)
 {
-	struct sending *s = *state;
+	struct send *s = *state;
 	struct err e = {.code = ERR_AMBIGUOUS, .msg = "it may or may not have arrived: it died"};
 
 	receipt(s, DELIVERY_AMBIGUOUS);
@@ -184,7 +184,7 @@ static void what_nobody_knows_is_a_failure_and_says_so(void **state)
 
 static void a_failure_may_be_tried_again(void **state)
 {
-	struct sending *s = *state;
+	struct send *s = *state;
 	struct err e = {.code = ERR_TIMEOUT, .msg = "not accepted in time"};
 
 	words(s, &e, true, "Not delivered to bob: not accepted in time. You may try again later.");

@@ -1,11 +1,11 @@
 /* send.h - send one message: check, put into the queue, have it delivered, say what became of it
  * (SPEC 7). The one way, for `send`, `ask` and `iapeer mcp`.
  *
- *   sending_new(), fill in what is asked, sending_check(), sending_accept(), sending_begin(),
- *   await_step() until it is not 1, sending_finish()
+ *   send_new(), fill in what is asked, send_check(), send_accept(), send_begin(),
+ *   await_step() until it is not 1, send_finish()
  *
- * What sending_check() refuses was neither written nor started. After a failure of any of them
- * sending_json() still has something to say.
+ * What send_check() refuses was neither written nor started. After a failure of any of them
+ * send_json() still has something to say.
  */
 #pragma once
 #include "iapeer/base/json.h"
@@ -22,7 +22,7 @@ struct send_world {
 	const struct settings *settings;
 };
 
-struct sending {
+struct send {
 	struct send_world w; /* borrowed */
 	/* What is asked. In the item: topic, body, attachments, wait; and a valid id in place of
 	 * the new one. */
@@ -45,27 +45,27 @@ struct sending {
 	char reason[256];  /* why it still waits */
 };
 
-struct sending *sending_new(const struct send_world *w);
-void sending_free(struct sending **p);
+struct send *send_new(const struct send_world *w);
+void send_free(struct send **p);
 
 /* ERR_USAGE (what was asked is wrong), ERR_NOT_FOUND (no such peer, or sender), ERR_STOPPED,
  * ERR_REFUSED (a guard), ERR_CORRUPT. A duplicate of an earlier message passes. */
-int sending_check(struct sending *s, struct err *e) NODISCARD;
+int send_check(struct send *s, struct err *e) NODISCARD;
 /* Into the queue: from here on nothing loses it. May start a keeper. */
-int sending_accept(struct sending *s, struct err *e) NODISCARD;
+int send_accept(struct send *s, struct err *e) NODISCARD;
 /* Nothing is to be waited for: a duplicate whose receipt is there. */
-bool sending_settled(const struct sending *s);
-int sending_begin(struct sending *s, struct await *a, struct err *e) NODISCARD;
+bool send_settled(const struct send *s);
+int send_begin(struct send *s, struct await *a, struct err *e) NODISCARD;
 /* `rc` and *e: how the waiting ended. What the receipt or the queue says counts for more. 0: what
  * was asked for has happened. May wait 2 s for the peer's lock. */
-int sending_finish(struct sending *s, int rc, struct err *e) NODISCARD;
+int send_finish(struct send *s, int rc, struct err *e) NODISCARD;
 /* It was delivered, and its turn, which was waited for, will not end any more: the receipt's reason
  * says why. */
-bool sending_turn_cut(const struct sending *s);
+bool send_turn_cut(const struct send *s);
 /* The runtime takes bare text: it is not told of the attachments. */
-bool sending_drops_attachments(const struct sending *s);
+bool send_drops_attachments(const struct send *s);
 /* The one object of SPEC 13, with the answer where it was waited for. Owned. */
-struct json *sending_json(const struct sending *s, int rc, const struct err *e);
+struct json *send_json(const struct send *s, int rc, const struct err *e);
 
 /* What was refused must not be delivered after all: take it out of the queue, unless a paste may
  * have begun. True: it is out, and nobody will deliver it. Waits at most 2 s for the peer's lock.

@@ -11,4 +11,4 @@
 int message_body(const struct ctx *c, const struct parsed *p, char **out, struct err *e) NODISCARD;
 
 /* Of one that was sent, or waits: one line, or the answer that was asked for. */
-void outcome_print(struct ctx *c, const struct sending *s);
+void outcome_print(struct ctx *c, const struct send *s);
