@@ -42,7 +42,9 @@ int fs_stat(int dirfd, const char *path, struct fs_info *out, struct err *e)
 	struct stat st;
 
 	*out = (struct fs_info){.exists = false};
-	if (fs_place(dirfd, path, &at, e) < 0)
+	if (dirfd == AT_FDCWD || path[0] == '/')
+		at = (struct fs_place){.fd = dirfd, .owned = -1, .name = path};
+	else if (fs_place(dirfd, path, &at, e) < 0)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
 	if (fstatat(at.fd, at.name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		fill_info(&st, out);

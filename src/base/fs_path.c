@@ -57,8 +57,9 @@ int fs_open_below(int dirfd, const char *path, int flags, mode_t mode)
 	int fd;
 
 	errno = ENOSYS;
-	if (cannot || dirfd == AT_FDCWD || path[0] == '/' || strstr(path, "..") ||
-	    strstr(path, "//"))
+	if (dirfd == AT_FDCWD || path[0] == '/')
+		return openat(dirfd, path, flags, mode);
+	if (cannot || strstr(path, "..") || strstr(path, "//"))
 		return -1;
 	fd = plat_open_below(dirfd, path, flags, mode);
 	cannot = fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL);

@@ -146,19 +146,6 @@ int plat_kernel_log(plat_line_fn *fn, void *arg, bool *out_our_pids, struct err 
 	return 0;
 }
 
-/* "some avg10=1.23 avg60=..." */
-int64_t plat_memory_pressure(void)
-{
-	char text[256], *at, *end;
-	int64_t whole;
-
-	if (!slurp("/proc/pressure/memory", text, sizeof text) ||
-	    (at = strstr(text, "some avg10=")) == NULL)
-		return -1;
-	whole = strtoll(at + strlen("some avg10="), &end, 10);
-	return whole * 100 + (*end == '.' ? strtoll(end + 1, NULL, 10) : 0);
-}
-
 void plat_trim(void)
 {
 #ifdef __GLIBC__

@@ -58,21 +58,20 @@ static struct census *census_new(size_t room)
 /* Weigh one more, and note it if nobody has grown by as much since the census before (NULL: there
  * is none). */
 static bool weigh(struct census *c, pid_t pid, const struct census *before, char grew[static 24],
-		  int64_t *by)
+		  int64_t *by, struct proc_info *info)
 {
 	struct weighed *w = &c->v[c->n];
-	struct proc_info info;
 	int64_t more;
 	struct err e;
 
-	if (c->n == c->room || plat_proc_info(pid, &info, &e) < 0 || info.state == PROC_GONE)
+	if (c->n == c->room || plat_proc_info(pid, info, &e) < 0 || info->state == PROC_GONE)
 		return false;
-	*w = (struct weighed){.pid = pid, .birth = info.birth, .rss = info.rss_bytes};
+	*w = (struct weighed){.pid = pid, .birth = info->birth, .rss = info->rss_bytes};
 	c->n++;
 	more = before ? w->rss - rss_before(before, w) : 0;
 	if (more > *by) {
 		*by = more;
-		str_cut(grew, 24, info.name);
+		str_cut(grew, 24, info->name);
 	}
 	return true;
 }
@@ -85,23 +84,37 @@ static void settle(struct census *c, struct census **place)
 	*place = c;
 }
 
-/* A server and all that came from it. */
-static void weigh_tree(struct watched *w, struct flight_sample *s)
+/* A server and all that came from it; *out_program is what it runs, as it was weighed, or gone.
+ * False: the server has gone, its death is about to be told. */
+static bool weigh_tree(struct watched *w, struct flight_sample *s, struct proc_info *out_program)
 {
+	struct proc_ref server = w->canary.server;
 	pid_t pids[PROC_TREE_MAX];
-	size_t n = proc_tree(w->canary.server.pid, pids);
+	size_t n = proc_tree(server.pid, pids);
 	struct census *c = census_new(n);
+	struct proc_info info;
 
-	for (size_t i = 0; i < n; i++)
-		if (weigh(c, pids[i], w->flight.tree, s->grew, &s->grew_bytes))
-			s->rss_bytes += c->v[c->n - 1].rss;
+	*out_program = (struct proc_info){.state = PROC_GONE};
+	for (size_t i = 0; i < n; i++) {
+		if (!weigh(c, pids[i], w->flight.tree, s->grew, &s->grew_bytes, &info))
+			continue;
+		s->rss_bytes += info.rss_bytes;
+		if (pids[i] == w->session.pane.pid)
+			*out_program = info;
+	}
+	if (c->n == 0 || c->v[0].pid != server.pid || c->v[0].birth != server.birth) {
+		free(c);
+		return false;
+	}
 	s->processes = (int64_t)c->n;
 	settle(c, &w->flight.tree);
+	return true;
 }
 
 /* Everybody, while memory is short. */
 static void weigh_all(struct keeper *k, struct flight_sample *s)
 {
+	struct proc_info info;
 	struct census *c;
 	pid_t *pids = NULL;
 	size_t n = 0;
@@ -111,7 +124,7 @@ static void weigh_all(struct keeper *k, struct flight_sample *s)
 		return;
 	c = census_new(n);
 	for (size_t i = 0; i < n; i++)
-		weigh(c, pids[i], k->census, s->most, &s->most_bytes);
+		weigh(c, pids[i], k->census, s->most, &s->most_bytes, &info);
 	free(pids);
 	settle(c, &k->census);
 }
@@ -153,19 +166,17 @@ static int64_t touched(int dirfd, const char *path)
 										     : 0;
 }
 
-/* What it does: a shell by who is in the foreground, others by the last word of their program,
- * which is read again only when there is a new one. */
-static const char *state_of(struct watched *w, const struct session *s,
+/* What it does: a shell (`p`) by who is in the foreground, others by the last word of their
+ * program, which is read again only when there is a new one. */
+static const char *state_of(struct watched *w, const struct session *s, const struct proc_info *p,
 			    const struct flight_sample *now)
 {
 	struct report r = {.ids = STRV_INIT};
-	struct proc_info p;
-	struct err e;
 
 	if (w->session.kind == KIND_SHELL)
-		return plat_proc_info(w->session.pane.pid, &p, &e) < 0 || p.tty_pgid <= 0
+		return p->state == PROC_GONE || p->tty_pgid <= 0
 			   ? ""
-			   : status_word(p.tty_pgid != p.pgid ? STATUS_WORKING : STATUS_IDLE);
+			   : status_word(p->tty_pgid != p->pgid ? STATUS_WORKING : STATUS_IDLE);
 	if (now->reported_at_ms != w->flight.reported_at_ms) {
 		w->flight.told = status_last_report(w->k->layout, s, &r);
 		w->flight.status = status_of_report(r.kind, r.detail);
@@ -176,15 +187,18 @@ static const char *state_of(struct watched *w, const struct session *s,
 
 static void record_one(struct watched *w, const struct session *s, struct flight_sample *now)
 {
+	struct proc_info program;
 	struct err e;
 
-	if (plat_proc_state(w->canary.server) == PROC_GONE)
-		return; /* its death is about to be told */
+	if (!weigh_tree(w, now, &program))
+		return;
+	/* Not everywhere is told who came from whom. */
+	if (program.state == PROC_GONE && plat_proc_info(w->session.pane.pid, &program, &e) < 0)
+		program.state = PROC_GONE;
 	now->server = w->canary.server.pid;
-	weigh_tree(w, now);
 	now->attached = session_attached(s);
 	if (w->session.known)
-		str_cut(now->state, sizeof now->state, state_of(w, s, now));
+		str_cut(now->state, sizeof now->state, state_of(w, s, &program, now));
 	w->flight.printed_at_ms = now->printed_at_ms;
 	w->flight.reported_at_ms = now->reported_at_ms;
 	w->flight.quiet_ticks = 0;
@@ -192,7 +206,7 @@ static void record_one(struct watched *w, const struct session *s, struct flight
 		log_warn("recorder", "identity=%s %s", w->canary.identity, e.msg);
 }
 
-/* The folders of the tick: opened once, for each peer's files are looked at in them. */
+/* The folders of the tick, for each peer's files are looked at in them. */
 struct folders {
 	int logs, state;
 };
@@ -221,19 +235,17 @@ static void look_at_one(struct watched *w, const struct folders *in, bool is_sho
 void keeper_record_flight(struct keeper *k)
 {
 	auto_fd int logs = -1;
-	auto_fd int state = -1;
 	struct flight_sample machine;
 	bool is_short;
 	struct err e;
 
-	if (!k->watched || k->leaving)
+	if (!k->watched || k->leaving || !k->fleet.state.open)
 		return;
-	if (fs_open_dir(k->layout->root_fd, LAYOUT_PANE_LOGS, &logs, &e) < 0 ||
-	    fs_open_dir(k->layout->root_fd, LAYOUT_LIFECYCLE, &state, &e) < 0) {
+	if (fs_open_dir(k->layout->root_fd, LAYOUT_PANE_LOGS, &logs, &e) < 0) {
 		log_warn("recorder", "%s", e.msg);
 		return;
 	}
 	is_short = look_at_machine(k, &machine);
 	for (struct watched *w = k->watched; w; w = w->next)
-		look_at_one(w, &(struct folders){logs, state}, is_short, &machine);
+		look_at_one(w, &(struct folders){logs, k->fleet.state.fd}, is_short, &machine);
 }
