@@ -19,8 +19,12 @@
 int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r,
 	     const struct peer_id *id, struct sight *out, struct err *e)
 {
-	struct observe_in in = {
-	    .layout = &c->layout, .settings = &c->settings, .record = r, .id = *id, .fleet = f};
+	struct observe_in in = {.layout = &c->layout,
+				.settings = &c->settings,
+				.record = r,
+				.id = *id,
+				.fleet = f,
+				.brief = f != NULL};
 
 	out->id =
 	    *id; /* not the whole of it: an observation is large, and there may be thousands */

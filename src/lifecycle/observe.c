@@ -127,6 +127,8 @@ static int look_canary(const struct look *k, struct observation *out, struct err
 {
 	bool dead;
 
+	if (k->in->brief && out->snap.session == SESSION_LIVE)
+		return 0;
 	if (load_canary(k, out, e) < 0)
 		return -1;
 	if (out->canary_state == CANARY_NONE)
@@ -167,7 +169,8 @@ int observe(const struct observe_in *in, struct observation *out, struct err *e)
 	/* Order matters: whatever is gone now was gone before the canary's record is read
 	 * (ledger.h). */
 	if (look_session(&k, out, e) < 0 || look_canary(&k, out, e) < 0 ||
-	    (may_be(&k, "deaths") && deaths_load(in->layout, &in->id, &out->deaths, e) < 0))
+	    (!in->brief && may_be(&k, "deaths") &&
+	     deaths_load(in->layout, &in->id, &out->deaths, e) < 0))
 		return -1;
 	out->queued = may_be(&k, "queue") ? queue_depth(in->layout, &in->id) : 0;
 	out->snap.declared = in->record && record_has_runtime(in->record, in->id.runtime);

@@ -16,6 +16,36 @@
 
 #include "iapeer/base/banned.h"
 
+/* Who looks at many sees the same, and who only shows it as much as he shows. */
+static void look_at_many(const struct observe_in *alone, const struct observation *o)
+{
+	AUTO(fleet_done) struct fleet f = {.n_manifests = 0};
+	struct observe_in in = *alone;
+	struct observation m;
+
+	OK(fleet_scan(in.layout, &f, e));
+	in.fleet = &f;
+	OK(observe(&in, &m, e));
+	assert_int_equal(m.snap.session, o->snap.session);
+	assert_int_equal(m.snap.canary, o->snap.canary);
+	assert_int_equal(m.snap.ending, o->snap.ending);
+	assert_int_equal(m.snap.duty, o->snap.duty);
+	assert_int_equal(m.snap.stopped, o->snap.stopped);
+	assert_int_equal(m.snap.new_eager, o->snap.new_eager);
+	assert_int_equal(m.snap.sending, o->snap.sending);
+	assert_int_equal(m.snap.crash_loop, o->snap.crash_loop);
+	assert_int_equal(m.queued, o->queued);
+	in.brief = true;
+	OK(observe(&in, &m, e));
+	assert_int_equal(observe_shown(&m), observe_shown(o));
+	assert_int_equal(m.queued, o->queued);
+	assert_int_equal(m.has_session, o->has_session);
+	if (observe_nothing(in.layout, &f, &in.id, true)) {
+		assert_int_equal(observe_shown(o), SHOWN_ASLEEP);
+		assert_int_equal(o->queued, 0);
+	}
+}
+
 static struct observation look(struct world *w)
 {
 	struct observe_in in = {.layout = &w->l,
@@ -25,6 +55,7 @@ static struct observation look(struct world *w)
 	struct observation o;
 
 	OK(observe(&in, &o, e));
+	look_at_many(&in, &o);
 	return o;
 }
 

@@ -20,7 +20,8 @@ struct sight {
 	bool does; /* it is live, and this is what it does */
 	struct status status;
 };
-/* One identity now. `f` may be NULL. Writes nothing, starts nothing. */
+/* One identity now. `f` may be NULL; with it the observation is brief. Writes nothing, starts
+ * nothing. */
 int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r,
 	     const struct peer_id *id, struct sight *out, struct err *e) NODISCARD;
 

@@ -33,6 +33,8 @@ struct observe_in {
 	const struct session *session; /* the record, as it was last read */
 	bool program_watched; /* with `session`: the end of its program would have been heard of */
 	const struct canary *armed; /* the armed record, likewise */
+	bool brief; /* for who is shown and not decided on: the armed record of a live session is
+		       not read, nor are past deaths */
 };
 /* The duty out of the marks; observe_duty() adds what only the profile tells. */
 int observe(const struct observe_in *in, struct observation *out, struct err *e) NODISCARD;
