@@ -43,7 +43,7 @@ static int project(const struct doctor *d, const struct peer_record *r, const st
 
 	memcpy(wanted.default_runtime, p->default_runtime, sizeof wanted.default_runtime);
 	wanted.runtimes = p->runtimes;
-	memcpy(wanted.description, p->description, sizeof wanted.description);
+	wanted.description = p->description;
 	wanted.intelligence = p->intelligence;
 	return registry_upsert(&d->c->layout, &change, &created, e);
 }
@@ -127,8 +127,8 @@ static void enter(struct doctor *d, const struct profile *p, const char *folder)
 
 	memcpy(r.name, p->name, sizeof r.name);
 	memcpy(r.default_runtime, p->default_runtime, sizeof r.default_runtime);
-	memcpy(r.description, p->description, sizeof r.description);
-	str_cut(r.cwd, sizeof r.cwd, folder);
+	r.description = p->description;
+	r.cwd = folder;
 	r.runtimes = p->runtimes; /* borrowed */
 	if (registry_upsert(&d->c->layout, &change, &created, &e) < 0)
 		doctor_say(d, FOUND_BAD, p->name, e.hint, "%s", e.msg);

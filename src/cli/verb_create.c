@@ -222,7 +222,7 @@ static int take_texts(const struct parsed *p, struct creation *n, struct err *e)
 	if (text && *text && words_description(text, n->profile.description, e) < 0)
 		return -1;
 	if (!n->profile.description[0] && n->old)
-		memcpy(n->profile.description, n->old->description, sizeof n->profile.description);
+		str_cut(n->profile.description, sizeof n->profile.description, n->old->description);
 	if (!str_empty(workdir) && words_folder(workdir, n->profile.workdir, e) < 0)
 		return -1;
 	for (size_t i = 0; i < opt_count(p, "tag"); i++)
@@ -298,9 +298,9 @@ static int register_peer(const struct ctx *c, struct creation *n, struct err *e)
 	struct registry_change change = {.record = &r};
 
 	memcpy(r.name, n->name, sizeof r.name);
-	memcpy(r.cwd, n->folder, sizeof r.cwd);
+	r.cwd = n->folder;
 	memcpy(r.default_runtime, n->profile.default_runtime, sizeof r.default_runtime);
-	memcpy(r.description, n->profile.description, sizeof r.description);
+	r.description = n->profile.description;
 	r.runtimes = n->profile.runtimes; /* borrowed */
 	return registry_upsert(&c->layout, &change, &n->created, e);
 }

@@ -275,9 +275,9 @@ static int save(struct edit *x, struct err *e)
 	if (profile_save(x->record->cwd, &x->profile, e) < 0)
 		return -1;
 	memcpy(r.name, x->record->name, sizeof r.name);
-	memcpy(r.cwd, x->record->cwd, sizeof r.cwd);
+	r.cwd = x->record->cwd;
 	memcpy(r.default_runtime, x->profile.default_runtime, sizeof r.default_runtime);
-	memcpy(r.description, x->profile.description, sizeof r.description);
+	r.description = x->profile.description;
 	r.runtimes = x->profile.runtimes; /* borrowed */
 	return registry_upsert(&x->c->layout, &change, &created, e);
 }
@@ -348,12 +348,14 @@ static int load_profile(struct edit *x, const struct parsed *p, struct err *e)
 {
 	static const char key[] = "folder=";
 	struct peer_record there = *x->record; /* its lists stay the registry's */
+	char folder[LAYOUT_PATH];
 	struct err none;
 
 	for (size_t i = 1; i < p->n_args && !has_profile(there.cwd); i++)
-		if (str_starts(p->args[i], key) &&
-		    words_folder(p->args[i] + strlen(key), there.cwd, &none) < 0)
-			memcpy(there.cwd, x->record->cwd, sizeof there.cwd);
+		if (str_starts(p->args[i], key))
+			there.cwd = words_folder(p->args[i] + strlen(key), folder, &none) < 0
+					? x->record->cwd
+					: folder;
 	return peer_profile(&there, &x->profile, e);
 }
 

@@ -139,9 +139,9 @@ static int change_registry(const struct layout *l, const struct move_plan *p, st
 	if (registry_find(&r, p->from))
 		change.rename_from = p->from;
 	str_cut(now.name, sizeof now.name, p->to);
-	str_cut(now.cwd, sizeof now.cwd, p->folder_to);
+	now.cwd = p->folder_to;
 	str_cut(now.default_runtime, sizeof now.default_runtime, p->profile.default_runtime);
-	str_cut(now.description, sizeof now.description, p->profile.description);
+	now.description = p->profile.description;
 	now.runtimes = p->profile.runtimes; /* borrowed */
 	return registry_upsert(l, &change, &created, e);
 }

@@ -83,17 +83,26 @@ int record_read_runtimes(const struct json *o, const char *where,
 	return 0;
 }
 
-void record_cut_description(const char *text, char out[static DESCRIPTION_SIZE])
+size_t record_description_len(const char *text)
 {
 	size_t len = strlen(text), n = 0, chars = 0;
 	uint32_t c;
 
+	if (len <= DESCRIPTION_MAX_CHARS)
+		return len;
 	while (n < len && chars < DESCRIPTION_MAX_CHARS) {
 		size_t step = utf8_decode(text + n, len - n, &c);
 
 		n += step ? step : 1;
 		chars++;
 	}
+	return n;
+}
+
+void record_cut_description(const char *text, char out[static DESCRIPTION_SIZE])
+{
+	size_t n = record_description_len(text);
+
 	memcpy(out, text, n);
 	out[n] = '\0';
 }

@@ -18,6 +18,7 @@ void registry_done(struct registry *r)
 	for (size_t i = 0; i < r->n; i++)
 		strv_done(&r->peers[i].runtimes);
 	free(r->peers);
+	free(r->texts);
 	*r = (struct registry){.peers = NULL};
 }
 
@@ -35,18 +36,49 @@ static int read_cwd(const struct json *o, const char *where, char out[static LAY
 	return 0;
 }
 
-static int read_record(const struct json *o, const char *where, struct peer_record *out,
-		       struct err *e)
+/* Into *room, which moves behind it. */
+static const char *keep(const char *text, char **room)
 {
+	size_t n = strlen(text) + 1;
+	char *kept = *room;
+
+	memcpy(kept, text, n);
+	*room += n;
+	return kept;
+}
+
+static int read_record(const struct json *o, const char *where, char **room,
+		       struct peer_record *out, struct err *e)
+{
+	char description[DESCRIPTION_SIZE] = "", cwd[LAYOUT_PATH] = "";
+
 	if (!json_is_object(o))
 		return err_set(e, ERR_CORRUPT, 0, "%s: expected an object", where);
 	if (record_read_name(o, where, out->name, e) < 0 ||
 	    record_read_runtimes(o, where, out->default_runtime, &out->runtimes, e) < 0 ||
-	    record_read_description(o, where, out->description, e) < 0 ||
+	    record_read_description(o, where, description, e) < 0 ||
 	    record_read_nature(o, where, &out->intelligence, e) < 0 ||
-	    record_read_interfaces(o, where, &out->telegram, e) < 0)
+	    record_read_interfaces(o, where, &out->telegram, e) < 0 ||
+	    read_cwd(o, where, cwd, e) < 0)
 		return -1;
-	return read_cwd(o, where, out->cwd, e);
+	out->description = keep(description, room);
+	out->cwd = keep(cwd, room);
+	return 0;
+}
+
+/* Bytes that the texts of all records may take. */
+static size_t room_for(const struct json *peers)
+{
+	static const char *const keys[] = {"description", "cwd"};
+	size_t n = 1;
+
+	for (const struct json *o = json_first(peers); o; o = json_next(o))
+		for (size_t i = 0; i < 2; i++) {
+			const char *text = json_text(json_get(o, keys[i]));
+
+			n += (text ? strlen(text) : 0) + 1;
+		}
+	return n;
 }
 
 static int by_name(const void *a, const void *b)
@@ -76,14 +108,15 @@ static int check_twice(const struct registry *r, const char *what, struct err *e
 
 static int read_peers(const struct json *peers, const char *what, struct registry *r, struct err *e)
 {
-	char where[LAYOUT_PATH];
+	char where[LAYOUT_PATH], *room;
 	size_t i = 0;
 
+	r->texts = room = xmalloc(room_for(peers));
 	r->peers = xcalloc(json_len(peers) + 1, sizeof *r->peers);
 	for (const struct json *o = json_first(peers); o; o = json_next(o), i++) {
 		snprintf(where, sizeof where, "%.400s: peers[%zu]", what, i);
 		r->n++;
-		if (read_record(o, where, &r->peers[i], e) < 0)
+		if (read_record(o, where, &room, &r->peers[i], e) < 0)
 			return -1;
 	}
 	if (in_order(r))
@@ -117,6 +150,8 @@ int registry_parse(const char *text, size_t len, const char *what, struct regist
 {
 	auto_json struct json *tree = NULL;
 
+	if (registry_plain(text, len, out))
+		return 0;
 	if (json_parse(text, len, what, &tree, e) < 0)
 		return -1;
 	return registry_from_json(tree, what, out, e);
@@ -249,7 +284,7 @@ void profile_complete(struct profile *p, const struct peer_record *r)
 	for (size_t i = 0; !json_get(p->tree, "runtimes") && i < r->runtimes.n; i++)
 		record_unite(&p->runtimes, r->runtimes.v[i]);
 	if (!json_get(p->tree, "description"))
-		memcpy(p->description, r->description, sizeof p->description);
+		str_cut(p->description, sizeof p->description, r->description);
 	if (p->intelligence == NATURE_NONE)
 		p->intelligence = r->intelligence;
 }

@@ -251,8 +251,8 @@ static int target(const struct edit *x, const struct registry_change *c,
 	return 0;
 }
 
-int registry_upsert(const struct layout *l, const struct registry_change *c, bool *out_created,
-		    struct err *e)
+static int upsert(const struct layout *l, const struct registry_change *c, bool *out_created,
+		  struct err *e)
 {
 	AUTO(edit_done) struct edit x = {.l = l, .lock = LOCK_INIT, .old = BUF_INIT(CAP_REGISTRY)};
 	const struct peer_record *old = NULL;
@@ -272,6 +272,20 @@ int registry_upsert(const struct layout *l, const struct registry_change *c, boo
 		return -1;
 	*out_created = !old;
 	return 0;
+}
+
+int registry_upsert(const struct layout *l, const struct registry_change *c, bool *out_created,
+		    struct err *e)
+{
+	struct peer_record record = *c->record;
+	struct registry_change change = *c;
+
+	change.record = &record;
+	if (!record.description)
+		record.description = "";
+	if (!record.cwd)
+		record.cwd = "";
+	return upsert(l, &change, out_created, e);
 }
 
 int registry_drop(const struct layout *l, const char *name, bool *out_dropped, struct err *e)

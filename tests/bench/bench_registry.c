@@ -16,15 +16,17 @@ static int make(const struct layout *l, int64_t i, struct err *e)
 	AUTO(profile_done) struct profile p = {.tree = NULL};
 	struct peer_record r = {.intelligence = NATURE_ABSENT, .default_runtime = "shell"};
 	struct registry_change change = {.record = &r};
+	char description[64], cwd[LAYOUT_PATH];
 	bool created;
 	int64_t from;
 	int rc;
 
 	profile_init(&p);
 	snprintf(r.name, sizeof r.name, "p%lld", (long long)i);
-	snprintf(r.description, sizeof r.description, "peer number %lld of a benchmark",
-		 (long long)i);
-	layout_peer_home(l, r.name, r.cwd);
+	snprintf(description, sizeof description, "peer number %lld of a benchmark", (long long)i);
+	layout_peer_home(l, r.name, cwd);
+	r.description = description;
+	r.cwd = cwd;
 	strv_add(&r.runtimes, "shell");
 	strv_add(&p.runtimes, "shell");
 	str_cut(p.name, sizeof p.name, r.name);

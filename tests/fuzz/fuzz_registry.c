@@ -1,5 +1,5 @@
 /* What registry_parse accepts is sorted, unique, findable, and comes back the same from its own
- * print. */
+ * print, with a tree and without. */
 #include "iapeer/registry/registry.h"
 
 #include <assert.h>
@@ -37,8 +37,28 @@ static void check_same(const struct registry *a, const struct registry *b)
 		assert(strcmp(p->name, q->name) == 0 && strcmp(p->cwd, q->cwd) == 0);
 		assert(strcmp(p->description, q->description) == 0);
 		assert(p->intelligence == q->intelligence && p->telegram == q->telegram);
+		assert(strcmp(p->default_runtime, q->default_runtime) == 0);
 		assert(p->runtimes.n == q->runtimes.n);
+		for (size_t k = 0; k < p->runtimes.n; k++)
+			assert(strcmp(p->runtimes.v[k], q->runtimes.v[k]) == 0);
 	}
+}
+
+/* What is read without a tree must be what the tree says. */
+static void check_plain(const char *text, size_t len)
+{
+	AUTO(registry_done) struct registry plain = {.n = 0};
+	AUTO(registry_done) struct registry full = {.n = 0};
+	auto_json struct json *tree = NULL;
+	struct err e = ERR_INIT;
+
+	if (!registry_plain(text, len, &plain)) {
+		assert(plain.n == 0 && !plain.peers);
+		return;
+	}
+	assert(json_parse(text, len, "fuzz", &tree, &e) == 0);
+	assert(registry_from_json(tree, "fuzz", &full, &e) == 0);
+	check_same(&plain, &full);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -49,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	auto_json struct json *tree = NULL;
 	struct err e = ERR_INIT;
 
+	check_plain((const char *)data, size);
 	if (registry_parse((const char *)data, size, "fuzz", &r, &e) < 0) {
 		assert(e.code == ERR_CORRUPT && e.msg[0] && r.n == 0 && !r.peers);
 		return 0;
@@ -60,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(json_parse((const char *)data, size, "fuzz", &tree, &e) == 0);
 	json_print(tree, true, &text);
 	assert(registry_parse(text.p, text.len, "printed", &again, &e) == 0);
+	check_plain(text.p, text.len);
 	check_same(&r, &again);
 	return 0;
 }

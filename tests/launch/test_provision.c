@@ -22,6 +22,7 @@
 struct fixture {
 	struct world *w;
 	struct peer_record me;
+	char cwd[LAYOUT_PATH];
 	struct profile profile;
 	struct manifest manifest;
 	struct launch_in in;
@@ -39,8 +40,9 @@ static struct fixture *begin(struct world *w, const char *runtime)
 	struct fixture *f = xcalloc(1, sizeof *f);
 
 	f->w = w;
-	f->me = (struct peer_record){.name = "bob"};
-	str_cut(f->me.cwd, sizeof f->me.cwd, world_path(w, FOLDER));
+	f->me = (struct peer_record){.name = "bob", .description = ""};
+	str_cut(f->cwd, sizeof f->cwd, world_path(w, FOLDER));
+	f->me.cwd = f->cwd;
 	OK(fs_mkdirs(AT_FDCWD, f->me.cwd, e));
 	profile_init(&f->profile);
 	OK(manifest_load(&w->l, runtime, &f->manifest, e));

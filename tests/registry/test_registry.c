@@ -37,7 +37,7 @@ static struct peer_record record(const char *name, const char *runtime, const ch
 
 	str_cut(p.name, sizeof p.name, name);
 	str_cut(p.default_runtime, sizeof p.default_runtime, runtime);
-	str_cut(p.cwd, sizeof p.cwd, cwd);
+	p.cwd = cwd;
 	if (*runtime)
 		strv_add(&p.runtimes, runtime);
 	return p;
@@ -112,7 +112,7 @@ static void the_file_has_the_documented_form(void **state)
 	struct stat st;
 
 	strv_add(&p.runtimes, "shell");
-	str_cut(p.description, sizeof p.description, "says \"hi\" / \xc3\xa9");
+	p.description = "says \"hi\" / \xc3\xa9";
 	p.intelligence = NATURE_ARTIFICIAL;
 	p.telegram = true;
 	assert_true(upserted(t, &p));
@@ -241,7 +241,7 @@ static void intelligence_is_normalised_when_read_and_kept_as_it_was_written(void
 	loaded(t, &r);
 	assert_int_equal(r.peers[0].intelligence, NATURE_ABSENT);
 	p.intelligence = NATURE_ABSENT; /* the same, said again */
-	str_cut(p.description, sizeof p.description, "new");
+	p.description = "new";
 	assert_false(upserted(t, &p));
 	holds(t, "\"scripted\"");
 	holds(t, "\"new\"");
@@ -270,12 +270,14 @@ static void a_long_description_is_cut_on_the_disk(void **state)
 	AUTO(registry_done) struct registry r = {.n = 0};
 	AUTO(registry_done) struct registry s = {.n = 0};
 	struct tmproot *t = *state;
+	char text[452] = "";
 
-	memset(p.description, 'x', 450);
+	memset(text, 'x', 450);
+	p.description = text;
 	assert_true(upserted(t, &p));
 	loaded(t, &r);
 	assert_int_equal(strlen(r.peers[0].description), 450);
-	memset(p.description, 'y', 451);
+	memset(text, 'y', 451);
 	assert_false(upserted(t, &p));
 	loaded(t, &s);
 	assert_int_equal(strlen(s.peers[0].description), 450);
@@ -291,7 +293,7 @@ static void a_second_upsert_merges(void **state)
 	AUTO(registry_done) struct registry r = {.n = 0};
 	struct tmproot *t = *state;
 
-	str_cut(p.description, sizeof p.description, "old");
+	p.description = "old";
 	p.intelligence = NATURE_ARTIFICIAL;
 	p.telegram = true;
 	assert_true(upserted(t, &p));
@@ -315,7 +317,7 @@ static void explicit_values_win(void **state)
 	struct tmproot *t = *state;
 
 	assert_true(created(t, "bob", "claude", "/b"));
-	str_cut(q.description, sizeof q.description, "new");
+	q.description = "new";
 	q.intelligence = NATURE_NATURAL;
 	assert_false(changed(t, &(struct registry_change){.record = &q, .set_default = true}));
 	loaded(t, &r);
@@ -332,7 +334,7 @@ static void replacing_takes_the_new_values_whole(void **state)
 	AUTO(registry_done) struct registry r = {.n = 0};
 	struct tmproot *t = *state;
 
-	str_cut(p.description, sizeof p.description, "old");
+	p.description = "old";
 	strv_add(&p.runtimes, "codex");
 	assert_true(upserted(t, &p));
 	assert_false(changed(t, &(struct registry_change){.record = &q, .replace = true}));
@@ -410,7 +412,7 @@ static void a_wrong_record_is_refused_before_any_write(void **state)
 		struct peer_record p = record(rows[i].name, rows[i].runtime, rows[i].cwd);
 		struct registry_change c = {.record = &p};
 
-		str_cut(p.description, sizeof p.description, rows[i].description);
+		p.description = rows[i].description;
 		not_changed(t, &c, ERR_USAGE);
 	}
 	assert_false(fs_exists(AT_FDCWD, tmproot_path(t, FILE_OF_IT)));

@@ -42,12 +42,14 @@ static int put(const struct layout *l, const char *name, const char *description
 {
 	AUTO(record_done) struct peer_record p = {.intelligence = NATURE_ARTIFICIAL};
 	struct registry_change c = {.record = &p};
+	char cwd[64];
 	bool created;
 
 	str_cut(p.name, sizeof p.name, name);
-	str_cut(p.description, sizeof p.description, description);
+	p.description = description;
 	str_cut(p.default_runtime, sizeof p.default_runtime, "claude");
-	snprintf(p.cwd, sizeof p.cwd, "/%s", name);
+	snprintf(cwd, sizeof cwd, "/%s", name);
+	p.cwd = cwd;
 	return registry_upsert(l, &c, &created, e);
 }
 

@@ -20,7 +20,7 @@ void world_peer(struct world *w, const char *name, const char *bin)
 	str_cut(p.name, sizeof p.name, name);
 	str_cut(p.default_runtime, sizeof p.default_runtime, "shell");
 	strv_add(&p.runtimes, "shell");
-	str_cut(p.cwd, sizeof p.cwd, world_path(w, name));
+	p.cwd = world_path(w, name);
 	OK(fs_mkdirs(AT_FDCWD, p.cwd, e));
 	OK(registry_upsert(&w->l, &(struct registry_change){.record = &p}, &created, e));
 	strv_done(&p.runtimes);

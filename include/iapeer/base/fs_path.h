@@ -16,7 +16,8 @@ struct fs_place {
 
 /* ERR_NOT_FOUND: a folder on the way is missing. ERR_REFUSED: a link on the way below dirfd. */
 int fs_place(int dirfd, const char *path, struct fs_place *out, struct err *e) NODISCARD;
-/* Open the whole path at once, with O_NOFOLLOW, to the same effect as fs_place() and openat(). -1 with
- * errno: do it by these, for whatever is wrong they say exactly; only ENOENT can be believed. */
+/* Open the whole path at once, with O_NOFOLLOW, to the same effect as fs_place() and openat(). -1
+ * with errno: do it by these, for whatever is wrong they say exactly; only ENOENT can be believed.
+ */
 int fs_open_below(int dirfd, const char *path, int flags, mode_t mode);
 void fs_place_done(struct fs_place *at);

@@ -38,7 +38,8 @@ void record_put_description(struct json *o,
 void record_put_nature(struct json *o, enum nature n);
 void record_put_telegram(struct json *o); /* interfaces.telegram, if it is not there */
 
-/* At most DESCRIPTION_MAX_CHARS characters of text. */
+/* At most DESCRIPTION_MAX_CHARS characters of text: so many bytes. */
+size_t record_description_len(const char *text);
 void record_cut_description(const char *text, char out[static DESCRIPTION_SIZE]);
 /* Add what is not there yet. */
 void record_unite(struct strv *runtimes, const char *runtime);

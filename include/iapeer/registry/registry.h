@@ -16,16 +16,18 @@ struct peer_record {
 	char name[PEER_NAME_MAX + 1];
 	char default_runtime[PEER_NAME_MAX + 1]; /* "" : none; then the first of runtimes */
 	struct strv runtimes;
-	char description[DESCRIPTION_SIZE];
+	/* Borrowed, from the registry or whoever made the record; NULL in one that is to be merged:
+	 * empty. */
+	const char *description, *cwd;
 	enum nature intelligence; /* normalised; NATURE_NONE when the record has none */
-	char cwd[LAYOUT_PATH];
 	bool telegram;
 };
 
 struct registry {
 	struct peer_record *peers; /* sorted by name */
 	size_t n;
-	bool newer; /* written by a newer version */
+	char *texts; /* what the records have borrowed */
+	bool newer;  /* written by a newer version */
 };
 
 /* A missing file is an empty registry. ERR_CORRUPT names file and place. Owned: registry_done(). */
@@ -33,6 +35,9 @@ int registry_load(const struct layout *l, struct registry *out, struct err *e) N
 /* The text of such a file, or its tree; `what` names it in messages. Pure. */
 int registry_parse(const char *text, size_t len, const char *what, struct registry *out,
 		   struct err *e) NODISCARD;
+/* The same without a tree, of what is as we write it. False: it is unusual or wrong, which only
+ * registry_from_json() can tell apart; *out is as it was. */
+bool registry_plain(const char *text, size_t len, struct registry *out);
 int registry_from_json(const struct json *tree, const char *what, struct registry *out,
 		       struct err *e) NODISCARD;
 /* Where there is a good backup, the command that restores it becomes the hint of *e. Always -1. */
