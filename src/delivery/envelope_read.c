@@ -334,6 +334,19 @@ void envelope_feed(struct envelope_decoder *d, const char *bytes, size_t n)
 	}
 }
 
+static bool has(const struct cursor *c, size_t from, const char *word)
+{
+	return memmem(c->s + from, c->len - from, word, strlen(word)) != NULL;
+}
+
+/* Can what came behind `from` tell more of the oldest start, which waits for its end? Its end, or
+ * that of a later one; or the next start, by which it is cut off: then a whole one may stand
+ * between them. */
+static bool tells_more(const struct cursor *c, size_t from)
+{
+	return has(c, from, CLOSE) || (has(c, from, OPEN) && has(c, 0, CLOSE));
+}
+
 int envelope_next(struct envelope_decoder *d, struct envelope *out)
 {
 	struct cursor c = {.s = buf_cstr(&d->b), .len = d->b.len};
@@ -341,8 +354,7 @@ int envelope_next(struct envelope_decoder *d, struct envelope *out)
 	enum scan r = SCAN_MORE;
 	bool found;
 
-	/* The oldest start may be waiting for its end; nothing new ends it. */
-	if (d->looked && !memmem(c.s + from, c.len - from, CLOSE, sizeof(CLOSE) - 1)) {
+	if (d->looked && !tells_more(&c, from)) {
 		d->looked = c.len;
 		return 0;
 	}
