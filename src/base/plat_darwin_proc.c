@@ -71,6 +71,12 @@ int plat_proc_info(pid_t pid, struct proc_info *out, struct err *e)
 	return 0;
 }
 
+int plat_proc_info_again(pid_t pid, int *fd, struct proc_info *out, struct err *e)
+{
+	(void)fd; /* there is nothing to be found first */
+	return plat_proc_info(pid, out, e);
+}
+
 int plat_pids(pid_t **out, size_t *out_n, struct err *e)
 {
 	int n = proc_listallpids(NULL, 0);
@@ -308,6 +314,11 @@ int plat_kernel_log(plat_line_fn *fn, void *arg, bool *out_our_pids, struct err 
 int64_t plat_memory_pressure(void)
 {
 	return -1;
+}
+
+bool plat_memory_ample(void)
+{
+	return false; /* the question is cheap here */
 }
 
 void plat_trim(void)

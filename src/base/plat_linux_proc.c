@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "iapeer/base/mem.h"
@@ -40,13 +41,38 @@ static ssize_t slurp(const char *path, char *out, size_t size)
 	return (ssize_t)n;
 }
 
-int plat_proc_info(pid_t pid, struct proc_info *out, struct err *e)
+/* For what is read again and again: the file stays open, for to find and open it costs as much as
+ * to read it. Where it was taken away (a container's own /proc) it is opened anew. */
+static ssize_t slurp_again(int *fd, const char *path, char *out, size_t size)
+{
+	for (int i = 0; i < 2; i++) {
+		ssize_t n;
+
+		if (*fd < 0)
+			*fd = open(path, O_RDONLY | O_CLOEXEC);
+		n = *fd < 0 ? -1 : pread(*fd, out, size - 1, 0);
+		if (n > 0) {
+			out[n] = '\0';
+			return n;
+		}
+		if (*fd < 0)
+			break;
+		close(*fd);
+		*fd = -1;
+	}
+	return -1;
+}
+
+/* Of a process that has ended an open file says so, even when another has its pid by now. */
+static int proc_info(pid_t pid, int *fd, struct proc_info *out, struct err *e)
 {
 	char path[64], text[1024];
+	ssize_t n;
 
 	*out = (struct proc_info){.state = PROC_GONE, .exit_status = -1};
 	snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-	if (slurp(path, text, sizeof text) < 0) {
+	n = fd ? slurp_again(fd, path, text, sizeof text) : slurp(path, text, sizeof text);
+	if (n < 0) {
 		if (errno == ENOENT || errno == ESRCH)
 			return 0;
 		return err_set(e, ERR_FAILED, errno, "read %s", path);
@@ -54,6 +80,16 @@ int plat_proc_info(pid_t pid, struct proc_info *out, struct err *e)
 	if (!plat_stat_parse(text, sysconf(_SC_PAGESIZE), out))
 		return err_set(e, ERR_FAILED, 0, "read %s: not understood", path);
 	return 0;
+}
+
+int plat_proc_info(pid_t pid, struct proc_info *out, struct err *e)
+{
+	return proc_info(pid, NULL, out, e);
+}
+
+int plat_proc_info_again(pid_t pid, int *fd, struct proc_info *out, struct err *e)
+{
+	return proc_info(pid, fd, out, e);
 }
 
 int64_t plat_proc_rss(pid_t pid)
@@ -175,28 +211,6 @@ int plat_boot_id(char out[static 64], struct err *e)
 	return 0;
 }
 
-/* For what is read again and again: the file stays open, for to find and open it costs as much as
- * to read it. Where it was taken away (a container's own /proc) it is opened anew. */
-static ssize_t slurp_again(int *fd, const char *path, char *out, size_t size)
-{
-	for (int i = 0; i < 2; i++) {
-		ssize_t n;
-
-		if (*fd < 0)
-			*fd = open(path, O_RDONLY | O_CLOEXEC);
-		n = *fd < 0 ? -1 : pread(*fd, out, size - 1, 0);
-		if (n > 0) {
-			out[n] = '\0';
-			return n;
-		}
-		if (*fd < 0)
-			break;
-		close(*fd);
-		*fd = -1;
-	}
-	return -1;
-}
-
 /* "some avg10=1.23 avg60=..." */
 int64_t plat_memory_pressure(void)
 {
@@ -218,6 +232,17 @@ static int64_t meminfo_field(const char *text, const char *name)
 	return s ? strtoll(s + strlen(name), NULL, 10) * 1024 : -1;
 }
 
+static int64_t memory_total = -1; /* as /proc/meminfo has it */
+
+/* In a container whose /proc tells of the container this call tells of the host: not believed. */
+bool plat_memory_ample(void)
+{
+	struct sysinfo s;
+
+	return sysinfo(&s) == 0 && (int64_t)s.totalram * s.mem_unit == memory_total &&
+	       s.freeram > s.totalram / 4;
+}
+
 int plat_mem_info(struct mem_info *out, struct err *e)
 {
 	static int fd = -1;
@@ -231,6 +256,7 @@ int plat_mem_info(struct mem_info *out, struct err *e)
 	    .swap_total = meminfo_field(text, "SwapTotal:"),
 	    .swap_free = meminfo_field(text, "SwapFree:"),
 	};
+	memory_total = out->total;
 	return 0;
 }
 

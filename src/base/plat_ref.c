@@ -4,6 +4,15 @@
 
 #include "iapeer/base/banned.h"
 
+static enum proc_state state_of(struct proc_ref ref, const struct proc_info *info)
+{
+	if (info->state == PROC_GONE || info->state == PROC_ZOMBIE)
+		return PROC_GONE;
+	if (ref.birth && info->birth != ref.birth)
+		return PROC_GONE;
+	return info->state;
+}
+
 enum proc_state plat_proc_state(struct proc_ref ref)
 {
 	struct proc_info info;
@@ -11,13 +20,18 @@ enum proc_state plat_proc_state(struct proc_ref ref)
 
 	if (ref.pid <= 0)
 		return PROC_GONE;
-	if (plat_proc_info(ref.pid, &info, &e) < 0)
-		return PROC_UNKNOWN;
-	if (info.state == PROC_GONE || info.state == PROC_ZOMBIE)
+	return plat_proc_info(ref.pid, &info, &e) < 0 ? PROC_UNKNOWN : state_of(ref, &info);
+}
+
+enum proc_state plat_proc_state_again(struct proc_ref ref, int *fd)
+{
+	struct proc_info info;
+	struct err e;
+
+	if (ref.pid <= 0)
 		return PROC_GONE;
-	if (ref.birth && info.birth != ref.birth)
-		return PROC_GONE;
-	return info.state;
+	return plat_proc_info_again(ref.pid, fd, &info, &e) < 0 ? PROC_UNKNOWN
+								: state_of(ref, &info);
 }
 
 int plat_proc_ref(pid_t pid, struct proc_ref *out, struct err *e)

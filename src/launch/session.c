@@ -108,9 +108,8 @@ int session_drop(const struct layout *l, const struct peer_id *id, struct err *e
 	return state_drop(l, id, "session", e);
 }
 
-enum liveness session_server_liveness(const struct session *s)
+enum liveness session_liveness_by(const struct session *s, enum proc_state server)
 {
-	enum proc_state server;
 	char boot[64];
 	struct err e;
 
@@ -118,12 +117,16 @@ enum liveness session_server_liveness(const struct session *s)
 		return LIVE_UNKNOWN;
 	if (strcmp(boot, s->boot_id) != 0)
 		return LIVE_NO;
-	server = plat_proc_state(s->server);
 	if (server == PROC_GONE || server == PROC_ZOMBIE)
 		return LIVE_NO;
 	if (server == PROC_STOPPED || server == PROC_UNKNOWN)
 		return LIVE_UNKNOWN;
 	return LIVE_YES;
+}
+
+enum liveness session_server_liveness(const struct session *s)
+{
+	return session_liveness_by(s, plat_proc_state(s->server));
 }
 
 enum liveness session_liveness(const struct session *s)

@@ -33,14 +33,17 @@ static bool may_be(const struct look *k, const char *what)
 	return !k->in->fleet || fleet_files_have(&k->files, what);
 }
 
-static enum session_state recorded(const struct session *s, bool program_watched)
+static enum session_state recorded(const struct observe_in *in, const struct session *s)
 {
 	static const enum session_state states[] = {[LIVE_NO] = SESSION_GONE,
 						    [LIVE_YES] = SESSION_LIVE,
 						    [LIVE_PANE_DEAD] = SESSION_PANE_DEAD,
 						    [LIVE_UNKNOWN] = SESSION_UNKNOWN};
 
-	return states[program_watched ? session_server_liveness(s) : session_liveness(s)];
+	if (!in->session || !in->program_watched)
+		return states[session_liveness(s)];
+	return states[in->server ? session_liveness_by(s, *in->server)
+				 : session_server_liveness(s)];
 }
 
 /* No record, but does a server answer on our socket? Its socket file is looked at first: a sleeping
@@ -71,7 +74,7 @@ static int look_session(const struct look *k, struct observation *out, struct er
 		out->session = *in->session;
 	if (in->session || session_load(in->layout, &in->id, &out->session, e) == 0) {
 		out->has_session = true;
-		out->snap.session = recorded(&out->session, in->session && in->program_watched);
+		out->snap.session = recorded(in, &out->session);
 		out->snap.ready = out->session.ready;
 		return 0;
 	}

@@ -57,15 +57,14 @@ static struct census *census_new(size_t room)
 
 /* Weigh one more, and note it if nobody has grown by as much since the census before (NULL: there
  * is none). */
-static bool weigh(struct census *c, pid_t pid, const struct census *before, char grew[static 24],
-		  int64_t *by, struct proc_info *info)
+static void weigh(struct census *c, pid_t pid, const struct proc_info *info,
+		  const struct census *before, char grew[static 24], int64_t *by)
 {
 	struct weighed *w = &c->v[c->n];
 	int64_t more;
-	struct err e;
 
-	if (c->n == c->room || plat_proc_info(pid, info, &e) < 0 || info->state == PROC_GONE)
-		return false;
+	if (c->n == c->room)
+		return;
 	*w = (struct weighed){.pid = pid, .birth = info->birth, .rss = info->rss_bytes};
 	c->n++;
 	more = before ? w->rss - rss_before(before, w) : 0;
@@ -73,7 +72,13 @@ static bool weigh(struct census *c, pid_t pid, const struct census *before, char
 		*by = more;
 		str_cut(grew, 24, info->name);
 	}
-	return true;
+}
+
+static bool is_there(pid_t pid, struct proc_info *out)
+{
+	struct err e;
+
+	return plat_proc_info(pid, out, &e) == 0 && out->state != PROC_GONE;
 }
 
 /* Take the place of the census before. */
@@ -96,8 +101,9 @@ static bool weigh_tree(struct watched *w, struct flight_sample *s, struct proc_i
 
 	*out_program = (struct proc_info){.state = PROC_GONE};
 	for (size_t i = 0; i < n; i++) {
-		if (!weigh(c, pids[i], w->flight.tree, s->grew, &s->grew_bytes, &info))
+		if (!is_there(pids[i], &info))
 			continue;
+		weigh(c, pids[i], &info, w->flight.tree, s->grew, &s->grew_bytes);
 		s->rss_bytes += info.rss_bytes;
 		if (pids[i] == w->session.pane.pid)
 			*out_program = info;
@@ -124,19 +130,21 @@ static void weigh_all(struct keeper *k, struct flight_sample *s)
 		return;
 	c = census_new(n);
 	for (size_t i = 0; i < n; i++)
-		weigh(c, pids[i], k->census, s->most, &s->most_bytes, &info);
+		if (is_there(pids[i], &info))
+			weigh(c, pids[i], &info, k->census, s->most, &s->most_bytes);
 	free(pids);
 	settle(c, &k->census);
 }
 
-/* What all samples of this tick have in common. True: memory is short. */
+/* What all samples of this tick have in common; what is available only if that may be little (else
+ * the first sample asks). True: memory is short. */
 static bool look_at_machine(struct keeper *k, struct flight_sample *s)
 {
 	struct mem_info m = {.total = -1, .available = -1};
 	bool is_short;
 	struct err e;
 
-	if (plat_mem_info(&m, &e) < 0)
+	if (!plat_memory_ample() && plat_mem_info(&m, &e) < 0)
 		m.available = -1;
 	*s = (struct flight_sample){.at_ms = clock_utc_ms(),
 				    .pressure = plat_memory_pressure(),
@@ -212,9 +220,10 @@ struct folders {
 };
 
 static void look_at_one(struct watched *w, const struct folders *in, bool is_short,
-			const struct flight_sample *machine)
+			struct flight_sample *machine)
 {
-	struct flight_sample now = *machine;
+	struct mem_info m = {.available = -1};
+	struct flight_sample now;
 	struct session s = {.woke_at_ms = w->session.woke_at_ms};
 	char path[LAYOUT_PATH];
 	struct err e;
@@ -223,13 +232,18 @@ static void look_at_one(struct watched *w, const struct folders *in, bool is_sho
 		return;
 	str_cut(s.socket, sizeof s.socket, w->canary.socket);
 	layout_pane_log(&s.id, path);
+	now = *machine;
 	now.printed_at_ms = touched(in->logs, path);
 	layout_state(&s.id, "reports", path);
 	now.reported_at_ms = w->session.hooks ? touched(in->state, path) : 0;
 	if (is_short || !w->flight.last || now.printed_at_ms != w->flight.printed_at_ms ||
 	    now.reported_at_ms != w->flight.reported_at_ms ||
-	    ++w->flight.quiet_ticks == QUIET_TICKS)
+	    ++w->flight.quiet_ticks == QUIET_TICKS) {
+		if (machine->available_bytes < 0 && plat_mem_info(&m, &e) == 0)
+			machine->available_bytes = m.available;
+		now.available_bytes = machine->available_bytes;
 		record_one(w, &s, &now);
+	}
 }
 
 void keeper_record_flight(struct keeper *k)

@@ -19,8 +19,9 @@
 
 #include "iapeer/base/banned.h"
 
-#define TIDY_MS  3600000
-#define AGAIN_MS 1000 /* between two looks at one that is still there */
+#define TIDY_MS    3600000
+#define STATS_KEPT 64
+#define AGAIN_MS   1000 /* between two looks at one that is still there */
 #define JUMP_MS                                                                                    \
 	5000 /* wall clock and awake time part by more than this: a suspend, or somebody set the   \
 		clock */
@@ -174,6 +175,21 @@ static void carry_out(struct watched *w, const struct decision *d, const struct 
 	journal_steady(w->k, w->canary.identity, d, w->attached ? "a client is attached" : reason);
 }
 
+/* Of the first ones the file in /proc stays open, which makes a tick for few half as long; for many
+ * it would be a burden on the kernel. */
+static enum proc_state server_of(struct watched *w)
+{
+	auto_fd int once = -1;
+	bool kept = w->stat_fd >= 0;
+	enum proc_state s;
+
+	if (!kept && w->k->stats_kept >= STATS_KEPT)
+		return plat_proc_state_again(w->canary.server, &once);
+	s = plat_proc_state_again(w->canary.server, &w->stat_fd);
+	w->k->stats_kept += (w->stat_fd >= 0) - kept;
+	return s;
+}
+
 /* In full, for what an event did not tell, or tells too late. */
 static void decide_one(struct watched *w, const struct peer_id *id, struct observation *o,
 		       const struct tick *t)
@@ -190,12 +206,17 @@ static void decide_one(struct watched *w, const struct peer_id *id, struct obser
 				    w->pane && uv_is_active((uv_handle_t *)&w->pane->poll),
 				.armed = &w->canary};
 	struct decision d = {.word = "unregistered", .rule = ""};
+	enum proc_state server;
 	struct err e;
 
 	w->idle = false;
 	if (!in.record) {
 		carry_out(w, &d, t);
 		return;
+	}
+	if (in.session && in.program_watched) {
+		server = server_of(w);
+		in.server = &server;
 	}
 	if (observe(&in, o, &e) < 0) {
 		log_warn("tick", "identity=%s %s", w->canary.identity, e.msg);

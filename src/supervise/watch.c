@@ -31,6 +31,10 @@ static void watched_free(struct watched *w)
 {
 	if (w->fd >= 0)
 		close(w->fd);
+	if (w->stat_fd >= 0) {
+		close(w->stat_fd);
+		w->k->stats_kept--;
+	}
 	free(w->flight.tree);
 	free(w);
 }
@@ -221,7 +225,7 @@ static void begin(struct keeper *k, const struct canary *c, bool unarmed)
 	w->k = k;
 	w->canary = *c;
 	w->unarmed = unarmed;
-	w->fd = -1;
+	w->fd = w->stat_fd = -1;
 	w->next = k->watched;
 	k->watched = w;
 	keeper_watch_exit(w);

@@ -89,6 +89,32 @@ static void a_stopped_child_is_stopped_and_an_idle_one_sleeps(void **state)
 	end_child(pid);
 }
 
+/* By one file that stays open, through all that a process may become. */
+static void who_asks_again_and_again_is_told_how_it_is_then(void **state)
+{
+	pid_t pid = idle_child(), other = idle_child();
+	struct proc_ref ref = ref_of(pid), wrong = {.pid = pid, .birth = ref.birth + 1};
+	auto_fd int fd = -1;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(plat_proc_state_again(ref, &fd), PROC_RUNNING);
+	assert_int_equal(plat_signal(ref, SIGSTOP, &e), 0);
+	becomes(ref, PROC_STOPPED);
+	assert_int_equal(plat_proc_state_again(ref, &fd), PROC_STOPPED);
+	assert_int_equal(plat_proc_state_again(wrong, &fd), PROC_GONE);
+	assert_int_equal(plat_signal(ref, SIGCONT, &e), 0);
+	becomes(ref, PROC_RUNNING);
+	assert_int_equal(plat_proc_state_again(ref, &fd), PROC_RUNNING);
+	assert_int_equal(plat_signal(ref, SIGKILL, &e), 0);
+	becomes(ref, PROC_GONE);
+	assert_int_equal(plat_proc_state_again(ref, &fd), PROC_GONE);
+	end_child(pid);
+	assert_int_equal(plat_proc_state_again(ref, &fd), PROC_GONE);
+	assert_int_equal(plat_proc_state_again(ref_of(other), &fd), PROC_RUNNING);
+	end_child(other);
+}
+
 static void a_zombie_is_told_from_the_living(void **state)
 {
 	pid_t pid = idle_child();
@@ -214,6 +240,7 @@ int main(void)
 	    cmocka_unit_test(what_is_told_about_ourselves_is_true),
 	    cmocka_unit_test(a_process_that_is_not_there_is_gone_and_that_is_no_failure),
 	    cmocka_unit_test(a_stopped_child_is_stopped_and_an_idle_one_sleeps),
+	    cmocka_unit_test(who_asks_again_and_again_is_told_how_it_is_then),
 	    cmocka_unit_test(a_zombie_is_told_from_the_living),
 	    cmocka_unit_test(another_process_with_the_same_pid_is_not_touched),
 	    cmocka_unit_test(a_recycled_pid_has_another_birth),

@@ -46,5 +46,7 @@ enum liveness session_liveness(const struct session *s);
 /* The same of the server alone, for who waits for the program's end anyway: never LIVE_PANE_DEAD.
  */
 enum liveness session_server_liveness(const struct session *s);
+/* The same, of a server that the caller has just looked at. */
+enum liveness session_liveness_by(const struct session *s, enum proc_state server);
 /* A client is attached: tmux sets the owner's x bit on its socket meanwhile. */
 bool session_attached(const struct session *s);

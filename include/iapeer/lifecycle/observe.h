@@ -31,6 +31,7 @@ struct observe_in {
 	 * these is a wish: who carries it out looks again, without them and under the lock. */
 	const struct fleet *fleet;     /* files that are not in it are not looked for */
 	const struct session *session; /* the record, as it was last read */
+	const enum proc_state *server; /* with program_watched: that of the session's server */
 	bool program_watched; /* with `session`: the end of its program would have been heard of */
 	const struct canary *armed; /* the armed record, likewise */
 	bool brief; /* for who is shown and not decided on: the armed record of a live session is

@@ -33,6 +33,7 @@ struct watched {
 	struct canary canary;
 	int fd; /* becomes readable when the server has exited; -1: gone already, or to be tried
 		   again */
+	int stat_fd; /* to look at the server again and again; -1: not kept */
 	uv_poll_t poll;
 	struct pane_watch *pane; /* its program, once the session is on record; NULL: not watched */
 	struct turn_watch *turn; /* while one runs that has to be watched; NULL: none */
@@ -161,6 +162,7 @@ struct keeper {
 	struct policies policies;
 	struct absent *absent;
 	struct watched *watched;
+	int stats_kept; /* how many of them have their stat_fd */
 	struct worker *workers;
 	struct conn *conns;
 	struct waiting *waiting;
