@@ -133,6 +133,27 @@ static void unregistered(struct doctor *d, const struct peer_id *id, struct proc
 			   "%s lives (pid %ld), but is not registered", identity, (long)server.pid);
 }
 
+/* What cannot be understood goes to the trash, and is kept there for a while: what lives without a
+ * record is adopted by the next look, and watched again. */
+static int put_aside(struct doctor *d, const struct peer_id *id, struct err *e)
+{
+	const struct layout *l = &d->c->layout;
+	char path[LAYOUT_PATH], aside[LAYOUT_PATH], entry[PEER_IDENTITY_MAX + 64];
+	const char *what;
+
+	while ((what = observe_corrupt(l, id)) != NULL) {
+		snprintf(entry, sizeof entry, "%s-%s.%s-%lld", id->runtime, id->name, what,
+			 (long long)clock_utc_ms());
+		layout_state(id, what, path);
+		layout_trash(entry, aside);
+		if (fs_mkdirs(l->root_fd, LAYOUT_TRASH, e) < 0 ||
+		    fs_rename(l->root_fd, path, aside, e) < 0)
+			return -1;
+		doctor_fixed(d, "state", "put %s aside, as %s", path, aside);
+	}
+	return 0;
+}
+
 /* One identity that a file or a socket tells of. */
 static void look_at(struct doctor *d, const struct peer_id *id)
 {
@@ -147,7 +168,7 @@ static void look_at(struct doctor *d, const struct peer_id *id)
 		free(o);
 		return;
 	}
-	if (observe(&in, o, &e) < 0)
+	if ((d->fix && put_aside(d, id, &e) < 0) || observe(&in, o, &e) < 0)
 		doctor_say(d, FOUND_BAD, "state", e.hint, "%s-%s: %s", id->runtime, id->name,
 			   e.msg);
 	else if (o->snap.session == SESSION_LIVE && !r)

@@ -13,6 +13,7 @@
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/words.h"
+#include "iapeer/delivery/sender.h"
 #include "iapeer/lifecycle/converse.h"
 #include "iapeer/lifecycle/move.h"
 #include "iapeer/lifecycle/move_intent.h"
@@ -75,12 +76,28 @@ static int set_resume_policy(struct edit *x, const char *value, struct err *e)
 		       "resume_policy: \"%.40s\" is none of continue, topic, always, never", value);
 }
 
+/* Text in a shell is a command: that agents may type there is for people to say. */
+static int check_person(const struct edit *x, struct err *e)
+{
+	struct sender who;
+
+	if (sender_find(&x->c->layout, &x->c->registry, NULL, &who, e) < 0)
+		return -1;
+	if (who.nature != NATURE_ARTIFICIAL)
+		return 0;
+	err_set(e, ERR_REFUSED, 0, "accepts: this is said by a person, not by an agent");
+	return err_hint(e, "iapeer set %s accepts=..., typed outside of its session",
+			x->record->name);
+}
+
 /* Empty: what the runtime's default says. */
 static int set_accepts(struct edit *x, const char *value, struct err *e)
 {
 	AUTO(strv_done) struct strv words = STRV_INIT;
 	unsigned accepts = 0;
 
+	if (check_person(x, e) < 0)
+		return -1;
 	words_split(value, ',', &words);
 	for (size_t i = 0; i < words.n; i++) {
 		enum nature n = nature_parse(words.v[i]);

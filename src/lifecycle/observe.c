@@ -174,7 +174,9 @@ int observe(const struct observe_in *in, struct observation *out, struct err *e)
 	if (look_session(&k, out, e) < 0 || look_canary(&k, out, e) < 0 ||
 	    (!in->brief && may_be(&k, "deaths") &&
 	     deaths_load(in->layout, &in->id, &out->deaths, e) < 0))
-		return -1;
+		return e->code == ERR_CORRUPT
+			   ? err_hint(e, "`iapeer doctor --fix` puts that file aside")
+			   : -1;
 	out->queued = may_be(&k, "queue") ? queue_depth(in->layout, &in->id) : 0;
 	out->snap.declared = in->record && record_has_runtime(in->record, in->id.runtime);
 	out->snap.stopped = there(&k, MARK_STOPPED);
@@ -191,6 +193,26 @@ int observe(const struct observe_in *in, struct observation *out, struct err *e)
 	    death_ring_own(&out->deaths, clock_utc_ms(), in->settings->crashloop_window_ms) >=
 	    in->settings->crashloop_max;
 	return 0;
+}
+
+const char *observe_corrupt(const struct layout *l, const struct peer_id *id)
+{
+	char identity[PEER_IDENTITY_MAX + 1], ending[LAYOUT_PATH];
+	enum canary_state state;
+	struct death_ring deaths;
+	struct session session;
+	struct canary canary;
+	struct err e;
+
+	peer_identity(id, identity);
+	layout_state(id, "ending", ending);
+	if (session_load(l, id, &session, &e) < 0 && e.code == ERR_CORRUPT)
+		return "session";
+	if (canary_load(l, identity, &state, &canary, &e) < 0 && e.code == ERR_CORRUPT)
+		return fs_exists(l->root_fd, ending) ? "ending" : "canary";
+	if (deaths_load(l, id, &deaths, &e) < 0 && e.code == ERR_CORRUPT)
+		return "deaths";
+	return NULL;
 }
 
 /* Kept up on its default runtime alone. */

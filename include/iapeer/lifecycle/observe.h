@@ -39,6 +39,9 @@ struct observe_in {
 };
 /* The duty out of the marks; observe_duty() adds what only the profile tells. */
 int observe(const struct observe_in *in, struct observation *out, struct err *e) NODISCARD;
+/* Which of its files cannot be understood, so that nothing can be said or done about it (the <what>
+ * of state/lifecycle/<identity>.<what>); NULL: none. */
+const char *observe_corrupt(const struct layout *l, const struct peer_id *id);
 /* Nothing that an observation depends on but the registry: no process, no debt, no mark. What is
  * only remembered of it (receipts, samples, deaths) does not count with `shown`, which is about the
  * state that is shown and the messages that wait. */
