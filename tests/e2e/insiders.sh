@@ -103,22 +103,6 @@ check_exit "and then can" 0 iapeer create late --runtime shell
 attack "she lets herself write to a shell" 5 '"$IAPEER" set sheila accepts=artificial,natural,absent'
 check_has "that is a person's to say" "$out" "said by a person"
 check_exit "who can" 0 iapeer set sheila accepts=artificial,natural,absent
-stopped() { ps -o stat= -p "$(keeper)" | grep -q T; }
-check_soon "it is" 5 is_stopped
-check_exit "a message is not accepted then" 6 iapeer send bob x --id early
-check_has "and its sender is told where to look" "$err" "iapeer doctor"
-kill -CONT "$(keeper)"
-check_exit "the next one is delivered" 0 iapeer send bob x --timeout 20
-check_lacks "that one never" "$(cat "$LOGS/delivery.log")" "id=early"
-
-wait "$late"
-check_eq "the registry's lock: who waited gave up" 6 "$?"
-check_has "and was told for whom" "$(cat "$E2E_DIR/late.out")" "peers-profiles.lock is held by pid"
-touch "$E2E_DIR/let-go"
-check_exit "and then can" 0 iapeer create late --runtime shell
-# shellcheck disable=SC2016
-attack "she lets herself write to a shell" 0 '"$IAPEER" set sheila accepts=artificial,natural,absent && "$IAPEER" send sheila true --id let --timeout 20'
-check_has "under her name" "$(last_delivery)" "from=shell-mallory to=shell-sheila"
 stopped() { iapeer stop --all >/dev/null 2>&1; }
 check_soon "and all can be stopped" 40 stopped
 e2e_end
