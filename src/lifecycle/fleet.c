@@ -57,7 +57,7 @@ struct fleet_files fleet_files(const struct fleet *f, const struct peer_id *id)
 	prefix[out.skip - 1] = '.';
 	prefix[out.skip] = '\0';
 	at = at_or_behind(names, prefix);
-	out.v = names->v + at;
+	out.v = at < names->n ? names->v + at : NULL;
 	for (out.n = 0; at + out.n < names->n && str_starts(out.v[out.n], prefix); out.n++)
 		;
 	return out;
