@@ -49,16 +49,18 @@ struct fleet_files fleet_files(const struct fleet *f, const struct peer_id *id)
 {
 	const struct strv *names = &f->state.v;
 	char prefix[PEER_IDENTITY_MAX + 2];
-	struct fleet_files out;
+	struct fleet_files out = {.n = 0};
 	size_t at;
 
 	peer_identity(id, prefix);
 	out.skip = strlen(prefix) + 1;
 	prefix[out.skip - 1] = '.';
 	prefix[out.skip] = '\0';
+	if (names->n == 0)
+		return out;
 	at = at_or_behind(names, prefix);
-	out.v = at < names->n ? names->v + at : NULL;
-	for (out.n = 0; at + out.n < names->n && str_starts(out.v[out.n], prefix); out.n++)
+	out.v = names->v + at;
+	for (; at + out.n < names->n && str_starts(out.v[out.n], prefix); out.n++)
 		;
 	return out;
 }
