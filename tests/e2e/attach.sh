@@ -29,6 +29,7 @@ check "the peer goes on" is_live shell-bob
 types "clear; '$IAPEER_BIN' attach bob --read-only; echo left-\$?"
 check_soon "only to look" 10 shows "bob-is-here>"
 types "echo typed-\$((1+1))"
+sleep 0.1 # a person's pause: keys in one breath are to tmux a pasted text, and no command of his
 keys C-b d
 check_soon "and back" 10 shows left-0
 check_lacks "nothing was typed" "$(iapeer read bob --screen)" typed-
