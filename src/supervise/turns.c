@@ -20,7 +20,7 @@
 #define TURN_BYTES (256 << 10) /* of reports, in which a turn has begun */
 #define LOG_BYTES  (16 << 10)  /* of a pane's log: one look at what is new in it */
 #define OVERLAP    128         /* what was painted between two looks */
-#define LOG_MS     100         /* a program that works paints all the time */
+#define LOG_MS     250         /* a program that works paints all the time */
 #define SCREEN_MS  2000        /* between two looks at its screen, while it tries again */
 
 /* Freed by its last close callback. */
