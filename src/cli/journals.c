@@ -15,10 +15,13 @@ static bool matches(const char *line, size_t len, const struct log_match *want, 
 {
 	char value[LOG_FIELD_MAX];
 
-	for (size_t i = 0; i < n; i++)
-		if (!logfmt_get(line, len, want[i].key, value, sizeof value) ||
-		    strcmp(value, want[i].value) != 0)
+	for (size_t i = 0; i < n; i++) {
+		bool same = logfmt_get(line, len, want[i].key, value, sizeof value) &&
+			    strcmp(value, want[i].value) == 0;
+
+		if (same == want[i].differs)
 			return false;
+	}
 	return true;
 }
 

@@ -169,7 +169,6 @@ int list_once(struct ctx *c, const struct filter *f, struct err *e)
 	}
 	list_print(&c->term, &l, 0, &c->out);
 	if (l.n == 0)
-		buf_str(&c->out,
-			c->registry.n ? "no peer is like that\n" : "no peers registered\n");
+		buf_str(&c->out, c->registry.n ? "no peer matches\n" : "no peers registered\n");
 	return 0;
 }

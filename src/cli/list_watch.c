@@ -101,7 +101,7 @@ static void draw(struct watcher *w, const struct list *l)
 
 	list_print(t, l, t->lines > 1 ? (size_t)t->lines - 1 : 0, &table);
 	if (l->n == 0)
-		buf_str(&table, "no peer is like that\n");
+		buf_str(&table, "no peer matches\n");
 	if (w->printed && t->columns != w->columns)
 		buf_str(out, "\033[H"); /* its lines may have been broken: where it began is lost */
 	else if (w->below > 0)

@@ -127,14 +127,17 @@ static void look_ahead(struct parsed *p, int argc, char *const *argv)
 	}
 }
 
-/* Names the first argument that is not there, by its word in the row. */
+/* The first argument that is not there, by its word in the row; of literal words there all. */
 static void missing(const char *args, size_t n, struct err *e)
 {
+	size_t len;
+
 	while (n-- > 0) {
 		args += strcspn(args, " ");
 		args += strspn(args, " ");
 	}
-	err_set(e, ERR_USAGE, 0, "%.*s is missing", (int)strcspn(args, " "), args);
+	len = args[0] == '<' ? strcspn(args, " ") : strlen(args);
+	err_set(e, ERR_USAGE, 0, "%.*s is missing", (int)len, args);
 }
 
 static int check_counts(const struct parsed *p, struct err *e)

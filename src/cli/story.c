@@ -60,9 +60,10 @@ static struct json *say(struct telling *s, int64_t at_ms, const char *event, con
 
 /* ---- messages ---- */
 
+/* `start --now` goes through the queue as well, without words: that is no message. */
 static bool is_delivery(const struct timeline_entry *x)
 {
-	return x->log == TIMELINE_DELIVERY && is(x, "ev", "delivery");
+	return x->log == TIMELINE_DELIVERY && is(x, "ev", "delivery") && !is(x, "bytes", "0");
 }
 
 /* The last line of that message: what became of it. Earlier ones are steps on the way. */
@@ -164,7 +165,7 @@ static void tell_message(struct telling *s)
 	const struct timeline_entry *x = here(s);
 	char status[VALUE], from[VALUE], reason[VALUE], name[64];
 
-	if (!is_last_of_it(s, s->at))
+	if (!is_delivery(x) || !is_last_of_it(s, s->at))
 		return;
 	get(x, "status", status);
 	if (strcmp(status, "delivered") == 0) {

@@ -122,7 +122,7 @@ static void draw_rows(const struct term *term, const struct top *t, size_t page)
 			top_line(term, r, width_of(), &b);
 			attributes = look_of(term, r) | (at == t->at ? (int)A_REVERSE : 0);
 		} else if (at == 0) {
-			buf_str(&b, t->n ? "  no peer is like that: Esc shows all again"
+			buf_str(&b, t->n ? "  no peer matches: Esc shows all again"
 					 : "  no peers registered");
 		}
 		put(term, ABOVE + (int)i, attributes, buf_cstr(&b));

@@ -356,8 +356,8 @@ static void report(struct ctx *c, const struct creation *n)
 	words_join(&c->out, &f->runtimes, ", ");
 	buf_str(&c->out, ") in ");
 	text_shown(&c->out, n->folder);
-	buf_fmt(&c->out, "\n  iapeer send %s \"hello\"     wakes it and tells it so\n", n->name);
-	buf_str(&c->out, "  iapeer list                who is there\n");
+	buf_fmt(&c->out, "\n  iapeer send %s \"hello\"  wakes it and says hello\n", n->name);
+	buf_fmt(&c->out, "  iapeer list%*s  who is there\n", (int)strlen(n->name) + 8, "");
 }
 
 /* Anything that the merge would refuse is refused before anything is written. */

@@ -33,6 +33,7 @@ struct result {
 	const char *action;
 	const char *refused; /* instead of "failed" */
 	bool kept_up;        /* it comes by itself */
+	bool woken;
 	char mode[16], cause[64];
 	struct err why; /* of "failed" */
 };
@@ -104,6 +105,13 @@ static bool kept_up(const struct target *t)
 	return t->record && peer_profile(t->record, &f, &e) == 0 && f.wake_policy == WAKE_ALWAYS;
 }
 
+/* Of a peer with several runtimes all are let go on; the default one wakes, as with a message. */
+static bool to_be_woken(const struct parsed *p, const struct target *t)
+{
+	return opt_given(p, "now") &&
+	       (parsed_arg(p, 1) || strcmp(t->id.runtime, t->record->default_runtime) == 0);
+}
+
 static int start_one(const struct ctx *c, const struct parsed *p, const struct target *t,
 		     struct result *r, struct err *e)
 {
@@ -111,7 +119,8 @@ static int start_one(const struct ctx *c, const struct parsed *p, const struct t
 	if (mark_clear(&c->layout, &t->id, MARK_STOPPED, e) < 0 ||
 	    deaths_forgive(&c->layout, &t->id, e) < 0)
 		return -1;
-	if (opt_given(p, "now"))
+	r->woken = to_be_woken(p, t);
+	if (r->woken)
 		return wake(c, t, r, e);
 	if (!kept_up(t))
 		return 0;
@@ -185,7 +194,7 @@ static int one(const struct ctx *c, const struct parsed *p, const struct target 
 	return err_set(e, ERR_FAILED, 0, "unknown verb");
 }
 
-static const char *explain(const struct parsed *p, const struct result *r)
+static const char *explain(const struct result *r)
 {
 	if (strcmp(r->action, "fresh-next") == 0)
 		return "starts fresh with the next message";
@@ -195,17 +204,16 @@ static const char *explain(const struct parsed *p, const struct result *r)
 		return "stopped";
 	if (r->kept_up)
 		return "is started and kept up";
-	return opt_given(p, "now") ? "live" : "asleep, wakes with the next message";
+	return r->woken ? "live" : "asleep, wakes with the next message";
 }
 
-static void say(struct ctx *c, const struct parsed *p, const struct target *t,
-		const struct result *r, bool live)
+static void say(struct ctx *c, const struct target *t, const struct result *r, bool live)
 {
 	buf_fmt(&c->out, "%s (%s): ", t->id.name, t->id.runtime);
 	if (r->why.code != ERR_NONE)
 		text_shown(&c->out, r->why.msg);
 	else
-		buf_str(&c->out, live ? "live" : explain(p, r));
+		buf_str(&c->out, live ? "live" : explain(r));
 	buf_chr(&c->out, '\n');
 }
 
@@ -239,7 +247,8 @@ static int worst(size_t n, size_t failed, const struct err *bad, struct err *e)
 		return 0;
 	*e = *bad;
 	if (n > 1)
-		err_wrap(e, "%zu of %zu failed, one of them", failed, n);
+		err_wrap(e, failed > 1 ? "%zu of %zu failed, one of them" : "%zu of %zu failed",
+			 failed, n);
 	return -1;
 }
 
@@ -269,7 +278,7 @@ int verb_life(struct ctx *c, const struct parsed *p, struct err *e)
 		}
 		tell(results, &t.v[i], &r);
 		if (t.n > 1 || r.why.code == ERR_NONE)
-			say(c, p, &t.v[i], &r,
+			say(c, &t.v[i], &r,
 			    p->verb->arg == LIFE_START && r.why.code == ERR_NONE &&
 				is_live(c, &t.v[i]));
 	}

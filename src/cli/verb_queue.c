@@ -211,7 +211,8 @@ static int force_next(struct ctx *c, const struct targets *t, struct err *e)
 	return err_set(e, ERR_FAILED, 0, "nothing waits");
 }
 
-static int check_words(const char *what, const char *id, bool force, struct err *e)
+static int check_words(const char *peer, const char *what, const char *id, bool force,
+		       struct err *e)
 {
 	if (force && what)
 		return err_set(e, ERR_USAGE, 0, "--force-next goes alone");
@@ -221,7 +222,10 @@ static int check_words(const char *what, const char *id, bool force, struct err 
 		return id ? err_set(e, ERR_USAGE, 0, "list takes no id") : 0;
 	if (strcmp(what, "drop") != 0 && strcmp(what, "retry") != 0)
 		return err_set(e, ERR_USAGE, 0, "\"%.40s\" is none of list, drop, retry", what);
-	return id ? 0 : err_set(e, ERR_USAGE, 0, "which message? `iapeer queue <peer>` lists them");
+	if (id)
+		return 0;
+	err_set(e, ERR_USAGE, 0, "%s which message?", what);
+	return err_hint(e, "iapeer queue %s lists them with their ids", peer);
 }
 
 int verb_queue(struct ctx *c, const struct parsed *p, struct err *e)
@@ -229,7 +233,7 @@ int verb_queue(struct ctx *c, const struct parsed *p, struct err *e)
 	AUTO(targets_done) struct targets t = {.v = NULL};
 	const char *what = parsed_arg(p, 1), *id = parsed_arg(p, 2);
 
-	if (check_words(what, id, opt_given(p, "force-next"), e) < 0 ||
+	if (check_words(p->args[0], what, id, opt_given(p, "force-next"), e) < 0 ||
 	    targets_of_peer(c, p->args[0], opt_value(p, "runtime"), true, &t, e) < 0)
 		return -1;
 	if (opt_given(p, "force-next"))

@@ -405,7 +405,8 @@ int verb_set(struct ctx *c, const struct parsed *p, struct err *e)
 	json_set_str(c->reply, "action", "updated");
 	json_set_str(c->reply, "cwd", x.folder);
 	if (strcmp(x.name, x.record->name) != 0)
-		buf_fmt(&c->out, "%s is %s now; what was its goes along\n", x.record->name, x.name);
+		buf_fmt(&c->out, "%s is %s now, with its messages, marks and conversations\n",
+			x.record->name, x.name);
 	else
 		buf_fmt(&c->out, "%s: set; what is live takes it with its next start\n", x.name);
 	if (strcmp(x.folder, x.record->cwd) != 0) {

@@ -117,10 +117,12 @@ static void newest(const struct layout *l, const struct show *g, const char *log
 		AUTO(buf_done) struct buf line = BUF_INIT(CAP_STATE);
 		char identity[PEER_IDENTITY_MAX + 1], ts[CLOCK_ISO_MAX];
 		int64_t at = 0;
-		struct log_match want[] = {{match[0], match[1]}, {match[2], identity}};
+		/* A delivery of no bytes is `start --now`: a wake, and no message. */
+		struct log_match want[] = {
+		    {match[0], match[1], false}, {match[2], identity, false}, {"bytes", "0", true}};
 
 		peer_identity(&g->sights[i].id, identity);
-		if (!log_last(l, log, want, 2, &line))
+		if (!log_last(l, log, want, sizeof want / sizeof want[0], &line))
 			continue;
 		if (!logfmt_get(buf_cstr(&line), line.len, "ts", ts, sizeof ts) ||
 		    !clock_parse_iso(ts, &at) || at <= best)

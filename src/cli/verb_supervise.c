@@ -2,6 +2,8 @@
  * _panelog, _hook. */
 #include "iapeer/cli/verb_runs.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -91,6 +93,10 @@ static int keep(struct ctx *c, const struct parsed *p, struct err *e)
 	if (opt_i64(p, "ready-fd", 3, DESCRIPTOR_MAX, &fd, e) < 0 ||
 	    opt_i64(p, "interval", 1, 86400, &seconds, e) < 0)
 		return -1;
+	/* The keeper leaves the folder that a relative one starts from; its workers find it by
+	 * this. */
+	if (setenv("IAPEER_ROOT", c->layout.root, 1) < 0)
+		return err_set(e, ERR_FAILED, errno, "IAPEER_ROOT");
 	o.ready_fd = (int)fd;
 	o.interval_ms = seconds * 1000;
 	return supervise_run(&c->layout, &o, e);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "iapeer/base/clock.h"
 #include "iapeer/base/mem.h"
@@ -182,7 +183,9 @@ int words_since(const char *text, int64_t now_ms, int64_t *out_ms, struct err *e
 	static const char units[] = "smhd";
 	static const int64_t seconds[] = {1, 60, 3600, 86400};
 	const char *unit = text[0] ? strchr(units, text[strlen(text) - 1]) : NULL;
-	char number[16], day[64];
+	struct tm day = {.tm_isdst = -1};
+	const char *end;
+	char number[16];
 	int64_t n;
 
 	if (unit && *unit && strlen(text) < sizeof number) {
@@ -192,9 +195,14 @@ int words_since(const char *text, int64_t now_ms, int64_t *out_ms, struct err *e
 			return 0;
 		}
 	}
-	snprintf(day, sizeof day, "%.20sT00:00:00Z", text);
-	if (clock_parse_iso(text, out_ms) || (strlen(text) == 10 && clock_parse_iso(day, out_ms)))
+	if (clock_parse_iso(text, out_ms))
 		return 0;
-	err_set(e, ERR_USAGE, 0, "--since %.40s is no time", text);
-	return err_hint(e, "30m, 2h, 3d, or 2026-11-22T09:00:00+01:00");
+	/* A day is the reader's, as the story tells it. */
+	end = strlen(text) == 10 ? strptime(text, "%Y-%m-%d", &day) : NULL;
+	if (end && !*end) {
+		*out_ms = (int64_t)mktime(&day) * 1000;
+		return 0;
+	}
+	err_set(e, ERR_USAGE, 0, "--since: \"%.40s\" is no time", text);
+	return err_hint(e, "30m, 2h, 3d, 2026-11-22 or 2026-11-22T09:00:00+01:00");
 }

@@ -92,11 +92,10 @@ static void a_slip_is_led_to_the_nearest_verb(void **state)
 {
 	static const struct {
 		const char *typed, *meant;
-	} rows[] = {{"lst", "list"},           {"crate", "create"},
-		    {"sned", "send"},          {"superv", "supervise"},
-		    {"intrrupt", "interrupt"}, {"verison", "version"},
-		    {"stpo", "stop"},          {"rm", NULL},
-		    {"xyzzy", NULL},           {"_aply", NULL}};
+	} rows[] = {{"lst", "list"},         {"crate", "create"},       {"sned", "send"},
+		    {"superv", "supervise"}, {"intrrupt", "interrupt"}, {"verison", "version"},
+		    {"stpo", "stop"},        {"rm", "remove"},          {"park", "stop"},
+		    {"rename", "set"},       {"xyzzy", NULL},           {"_aply", NULL}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -123,6 +123,12 @@ static void it_is_bounded(void **state)
 	k = reply(b);
 	assert_int_equal(json_len(json_get(k, "events")), 1);
 	assert_string_equal(text_of(json_at(json_get(k, "events"), 0), "event"), "stopped");
+	/* A day begins at the reader's midnight, here an hour before that of UTC. */
+	put_file(b, LOGS "exits.log",
+		 "ts=2026-03-02T00:30:00.000+01:00 ev=session-exit identity=claude-bob pid=9\n");
+	assert_int_equal(RUN(b, "logs", "bob", "--last", "100", "--since", "2026-03-02"), 0);
+	must_have(out(b), "pid=9");
+	assert_int_equal(RUN(b, "logs", "bob", "--since", "2026-03-99"), 2);
 	assert_int_equal(RUN(b, "why", "bob", "--since", "yesterday"), 2);
 	assert_int_equal(RUN(b, "why", "nobody"), 3);
 	assert_int_equal(RUN(b, "why", "bob", "--last", "0"), 2);

@@ -21,7 +21,7 @@ check_eq "all that is asked for must be so" "" "$(names @team --runtime claude |
 run iapeer list --json --state live
 check_eq "the same with --json" 1 "$(grep -o '"personality"' <<<"$out" | wc -l | tr -d ' ')"
 check_exit "a pattern that fits nobody" 0 iapeer list 'zz*'
-check_eq "says so" "no peer is like that" "$out"
+check_eq "says so" "no peer matches" "$out"
 check_exit "a name that is not there" 3 iapeer list bobb
 check_has "and whom was meant" "$err" "did you mean bob?"
 check_exit "a tag that nobody has" 3 iapeer list @teem

@@ -168,6 +168,13 @@ check_eq "fresh" fresh "$(json action)"
 check_exit "remove of a live peer" 5 iapeer remove bob --json
 check_eq "refused-live" refused-live "$(json action)"
 check_exit "stop" 0 iapeer stop bob
+must iapeer create bob --runtime claude
+check_exit "start --now of one with two runtimes" 0 iapeer start bob --now
+check_eq "wakes its default one" "bob (shell): live
+bob (claude): asleep, wakes with the next message" "$out"
+check_exit "its last message" 0 iapeer show bob --json
+check_eq "is not that wake" submitted "$(json rung)"
+check_exit "stop" 0 iapeer stop bob
 check_exit "remove" 0 iapeer remove bob --json
 check_eq "removed" removed "$(json action)"
 check_exit "list is empty" 0 iapeer list --json

@@ -66,6 +66,10 @@ says "a HOME that is no path: the same" 5 "is not for tests" env -u IAPEER_ROOT 
 check_not "and nothing is made here" test -e here
 asleep
 
+# ---- a root that is named from here
+check_exit "a relative root" 0 env IAPEER_ROOT="${IAPEER_ROOT##*/}" "$IAPEER_BIN" send bob true --timeout 20
+asleep
+
 # ---- limits
 says "5 descriptors" 1 "Too many open files" limited "-n 5" send bob true
 check_exit "12 are enough to look" 0 limited "-n 12" list

@@ -6,10 +6,12 @@
 
 #define LOG_FIELD_MAX 256
 
-/* The newest line of a log (LAYOUT_..._LOG) in which each of the n keys has its value; appended to
- * out. False: there is none in the last 256 KiB of it and of its predecessor. */
+/* The newest line of a log (LAYOUT_..._LOG) in which each of the n keys has its value, or does not
+ * have it (`differs`); appended to out. False: there is none in the last 256 KiB of it and of its
+ * predecessor. */
 struct log_match {
 	const char *key, *value;
+	bool differs;
 };
 bool log_last(const struct layout *l, const char *log, const struct log_match *want, size_t n,
 	      struct buf *out);
