@@ -201,6 +201,7 @@ struct recording {
 	const struct oom_log *oom_log;
 	struct buf oom; /* what is known of a kill for memory */
 	bool durable;   /* the last of a burst: its fsync is everybody's in that log */
+	bool markless;  /* no armed record of it can be read */
 };
 
 static int publish(const struct recording *r, bool *out_created, struct err *e)
@@ -216,6 +217,9 @@ static int publish(const struct recording *r, bool *out_created, struct err *e)
 	swap_first_two(buf_cstr(&r->head.b), r->head.b.len, &text);
 	buf_chr(&text, '\n');
 	buf_fmt(&text, "socket: %s\n", d->canary.socket);
+	if (r->markless)
+		buf_str(&text,
+			"armed record: missing (deleted or damaged while the server lived)\n");
 	if (r->witness.command[0])
 		buf_fmt(&text, "witness: %s asked by %s, pids %s\n", r->witness.command,
 			r->witness.asker[0] ? r->witness.asker : "nobody seen",
@@ -345,6 +349,17 @@ static bool still_armed(const struct layout *l, const struct canary *c, struct e
 	       now.server.birth == c->server.birth;
 }
 
+/* Is there a death to record? Under the recorders' lock. */
+static bool is_due(const struct layout *l, const struct death *d, struct err *e)
+{
+	enum canary_state state;
+	struct canary now;
+
+	if (canary_load(l, d->canary.identity, &state, &now, e) < 0)
+		return d->unmarked && e->code == ERR_CORRUPT;
+	return state == CANARY_NONE ? d->unmarked : still_armed(l, &d->canary, e);
+}
+
 /* Is its fsync the one that makes its log durable for all that died with it? */
 static bool last_in_its_log(const struct layout *l, const struct death *deaths, size_t n, size_t i)
 {
@@ -352,7 +367,7 @@ static bool last_in_its_log(const struct layout *l, const struct death *deaths, 
 
 	for (size_t k = n - 1; k > i; k--)
 		if (strcmp(deaths[k].canary.log_dir, deaths[i].canary.log_dir) == 0 &&
-		    still_armed(l, &deaths[k].canary, &e))
+		    is_due(l, &deaths[k], &e))
 			return false;
 	return true;
 }
@@ -366,7 +381,7 @@ static size_t companions(const struct layout *l, const struct death *deaths, siz
 	struct err e;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!still_armed(l, &deaths[i].canary, &e))
+		if (!is_due(l, &deaths[i], &e))
 			continue;
 		buf_fmt(&names, " %s", deaths[i].canary.identity);
 		burst++;
@@ -408,8 +423,10 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 
 		r.durable = last_in_its_log(l, deaths, n, i);
 		deaths[i].recorded = false;
-		if (!still_armed(l, &deaths[i].canary, &one))
+		deaths[i].settled = !is_due(l, &deaths[i], &one);
+		if (deaths[i].settled)
 			continue; /* ended on purpose, or recorded, by somebody else meanwhile */
+		r.markless = !still_armed(l, &deaths[i].canary, &one);
 		if (record_one(&r, burst, &one) < 0) {
 			*e = one;
 			result = -1;
@@ -420,8 +437,11 @@ int canary_record(const struct layout *l, struct death *deaths, size_t n, struct
 	for (size_t i = 0; i < n; i++) {
 		struct err one = ERR_INIT;
 
-		if (!deaths[i].id[0] || !still_armed(l, &deaths[i].canary, &one) ||
-		    drop_record(l, &deaths[i].canary, &one) == 0)
+		if (!deaths[i].id[0])
+			continue;
+		deaths[i].settled = !still_armed(l, &deaths[i].canary, &one) ||
+				    drop_record(l, &deaths[i].canary, &one) == 0;
+		if (deaths[i].settled)
 			continue;
 		*e = one;
 		result = -1;

@@ -13,6 +13,7 @@
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/words.h"
+#include "iapeer/launch/session.h"
 #include "iapeer/launch/tmux.h"
 #include "iapeer/supervise/client.h"
 
@@ -155,6 +156,20 @@ static int drop_socket(const struct subject *s, struct err *e)
 	return info.is_sock ? fs_unlink(AT_FDCWD, s->socket, e) : 0;
 }
 
+/* A peer's session on that server has ended with it. */
+static int drop_session(const struct ctx *c, const char *identity, struct proc_ref server,
+			struct err *e)
+{
+	struct session s;
+	struct peer_id id;
+	struct err none;
+
+	if (peer_parse(identity, &id, &none) < 0 || session_load(&c->layout, &id, &s, &none) < 0 ||
+	    !same_server(&s.server, &server))
+		return 0;
+	return session_drop(&c->layout, &id, e);
+}
+
 /* A server that is gone already is not ended by us: its death stays what it was. */
 static int end_session(struct ctx *c, const struct subject *s, struct err *e)
 {
@@ -178,7 +193,7 @@ static int end_session(struct ctx *c, const struct subject *s, struct err *e)
 		return -1; /* the ending stands; whoever looks past its deadline undoes it */
 	if (!plat_exit_wait(server, clock_mono_ms() + SERVER_WAIT_MS))
 		return lives_on(c, s, &server, e);
-	if (drop_socket(s, e) < 0)
+	if (drop_socket(s, e) < 0 || drop_session(c, s->identity, server, e) < 0)
 		return -1;
 	word(c, "ended");
 	return canary_finish_ending(&c->layout, s->identity, e);

@@ -6,6 +6,7 @@
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
 #include "iapeer/base/json.h"
+#include "iapeer/launch/session.h"
 #include "iapeer/registry/state_file.h"
 
 #include "iapeer/base/banned.h"
@@ -123,4 +124,23 @@ int pane_exit_save(const struct layout *l, const char *identity, const struct pa
 	json_set_i64(j, "atMs", x->at_ms);
 	json_set_str_opt(j, "oom", oom_proof_word(x->oom));
 	return state_write(l, &id, "exit", j, e);
+}
+
+bool died_unmarked(const struct layout *l, const char *identity, struct proc_ref server)
+{
+	struct pane_exit x;
+	struct peer_id id;
+	struct session s;
+	struct err e;
+
+	/* The ending first: an end that is finished by now dropped the session before. */
+	if (peer_parse(identity, &id, &e) < 0 || mark_is_set(l, &id, "ending"))
+		return false;
+	if (session_load(l, &id, &s, &e) < 0) {
+		if (e.code != ERR_CORRUPT)
+			return false;
+	} else if (s.server.pid != server.pid || s.server.birth != server.birth) {
+		return false;
+	}
+	return pane_exit_load(l, &id, &x, &e) < 0 || x.server_pid != server.pid;
 }

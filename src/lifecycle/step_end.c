@@ -115,6 +115,32 @@ int step_record_death(struct step *s, struct err *e)
 	return canary_record(layout_of(s), &d, 1, e);
 }
 
+/* A death without a mark (marks.h): the session says which server it was. A keeper that lives knows
+ * more of it, and has it on record in a moment. */
+static int record_unmarked(const struct step *s, struct err *e)
+{
+	const struct session *session = &s->seen.session;
+	struct death d = {.canary = {.server = session->server}, .late = true, .unmarked = true};
+	int64_t until = clock_mono_ms() + KEEPER_MS;
+	char cause[32];
+
+	if (!s->in->settings->canary || !died_unmarked(layout_of(s), s->identity, session->server))
+		return 0;
+	str_cut(d.canary.identity, sizeof d.canary.identity, s->identity);
+	str_cut(d.canary.boot_id, sizeof d.canary.boot_id, session->boot_id);
+	str_cut(d.canary.socket, sizeof d.canary.socket, session->socket);
+	for (;;) {
+		canary_recorded_cause(layout_of(s), &d.canary, cause);
+		if (cause[0])
+			return 0;
+		if (!keeper_lives(layout_of(s)) || clock_mono_ms() >= until)
+			break;
+		poll(NULL, 0, 5);
+	}
+	d.observed = plat_exit_status(d.canary.server, -1, &d.status);
+	return canary_record(layout_of(s), &d, 1, e);
+}
+
 /* Class and cause of an end that nobody asked for (SPEC 8, rule 7). */
 static void classify(const struct step *s, struct death_entry *d)
 {
@@ -156,6 +182,8 @@ int step_reap_gone(struct step *s, struct err *e)
 {
 	struct death_entry d = {.at_ms = 0};
 
+	if (record_unmarked(s, e) < 0)
+		return -1;
 	classify(s, &d);
 	if (!s->seen.snap.stopped && resume_failed(s, &d)) {
 		step_journal(s, "death", death_class_word(d.class),
@@ -179,11 +207,29 @@ int step_reap_gone(struct step *s, struct err *e)
 	return forget_session(s, e);
 }
 
+/* Nothing is armed, so somebody deleted the mark: without an ending this would look like a death.
+ * On a full disk it ends all the same. */
+static int begin_unmarked(const struct step *s, const char *why, struct err *e)
+{
+	const struct session *session = &s->seen.session;
+	struct canary c = {.server = session->server, .deadline_utc_ms = clock_utc_ms() + END_MS};
+
+	if (!s->in->settings->canary || !s->seen.has_session)
+		return 0;
+	str_cut(c.identity, sizeof c.identity, s->identity);
+	str_cut(c.socket, sizeof c.socket, session->socket);
+	str_cut(c.who, sizeof c.who, trigger_word(s->in->trigger));
+	str_cut(c.why, sizeof c.why, why);
+	return canary_note_ending(layout_of(s), &c, e) < 0 && !fs_is_full(e) ? -1 : 0;
+}
+
 /* Begin (or go on with) a deliberate end: from here on the server's end is no death. */
 static int begin(struct step *s, const char *why, struct err *e)
 {
 	if (s->seen.canary_state == CANARY_ENDING)
 		return 0;
+	if (s->seen.canary_state == CANARY_NONE)
+		return begin_unmarked(s, why, e);
 	return canary_begin_ending(layout_of(s), s->identity, trigger_word(s->in->trigger), why,
 				   clock_utc_ms() + END_MS, e);
 }

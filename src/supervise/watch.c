@@ -13,19 +13,11 @@
 
 #include "iapeer/base/banned.h"
 
-#define STATUS_TRIES 15 /* a non-child's status appears when its own parent has reaped it */
-#define STATUS_MS    20
-#define BATCH        256
 #define SPARE_FDS    64
 #define NUDGE_MS     20 /* then 40, 80 ...: tmux loses a signal while it waits for a helper */
 #define NUDGE_MAX_MS 1000
-#define OWED_MS      1000 /* between two looks whether an owed record can be written */
+#define REARM_MS     50
 #define FINISH_MS    1000 /* from a program's end: what tmux has not done by then a worker does */
-
-static void on_deaths(uv_timer_t *t)
-{
-	keeper_settle_deaths(t->data);
-}
 
 static void watched_free(struct watched *w)
 {
@@ -167,8 +159,10 @@ static void watch_pane(struct watched *w)
 
 /* ---- the server ---- */
 
-static void forget(struct keeper *k, struct watched *w)
+void keeper_unwatch(struct watched *w)
 {
+	struct keeper *k = w->k;
+
 	if (w->pane)
 		pane_forget(w->pane);
 	keeper_forget_turn(w);
@@ -192,8 +186,7 @@ static void on_exit_fd(uv_poll_t *poll, int status, int events)
 	(void)events;
 	uv_poll_stop(poll);
 	w->dying = true;
-	/* The next turn of the loop: what died in the same instant is recorded as one event. */
-	uv_timer_start(&w->k->death_timer, on_deaths, 0, 0);
+	keeper_deaths_soon(w->k);
 }
 
 void keeper_watch_exit(struct watched *w)
@@ -215,7 +208,7 @@ void keeper_watch_exit(struct watched *w)
 		return;
 	}
 	w->dying = w->late = true;
-	uv_timer_start(&k->death_timer, on_deaths, 0, 0);
+	keeper_deaths_soon(k);
 }
 
 static void begin(struct keeper *k, const struct canary *c, bool unarmed)
@@ -296,10 +289,13 @@ void keeper_watch(struct keeper *k, const char *identity)
 		watch_pane(w);
 		return;
 	}
+	/* Recorded, ended, or deleted: then a worker arms what lives, and records what does not. */
+	if (state == CANARY_NONE && k->settings.canary)
+		keeper_look(k, identity, clock_mono_ms() + REARM_MS);
 	if (state != CANARY_ARMED)
 		return; /* a watched server that is ended on purpose is forgotten at its end */
 	if (w)
-		forget(k, w);
+		keeper_unwatch(w);
 	begin(k, &c, unarmed);
 }
 
@@ -316,120 +312,6 @@ void keeper_watch_all(struct keeper *k)
 		keeper_watch(k, names.v[i]);
 }
 
-/* Its exact status, from us as its reaper or from the kernel; false: not yet, or never. */
-static bool know_status(struct keeper *k, struct watched *w, struct death *d)
-{
-	d->observed = keeper_reaped(k, w->canary.server, &d->status) ||
-		      plat_exit_status(w->canary.server, w->fd, &d->status);
-	return d->observed || w->late || ++w->tries > STATUS_TRIES;
-}
-
-/* `owed` ones too: those that could not be written down the last time. */
-static size_t collect(struct keeper *k, bool owed, struct death *deaths, bool *out_more)
-{
-	size_t n = 0;
-
-	*out_more = false;
-	for (struct watched *w = k->watched; w && n < BATCH; w = w->next) {
-		if (!w->dying || w->unarmed || (w->owed && !owed))
-			continue;
-		deaths[n] = (struct death){.canary = w->canary, .late = w->late};
-		if (know_status(k, w, &deaths[n]))
-			n++;
-		else
-			*out_more = true;
-	}
-	return n;
-}
-
-/* What is on record (or was ended on purpose) needs no watching; the rest is tried again. */
-static void after(struct keeper *k, const struct canary *c)
-{
-	struct watched *w = keeper_find(k, c->identity);
-	enum canary_state state;
-	struct canary now;
-	struct err e;
-
-	if (!w || w->canary.server.pid != c->server.pid)
-		return;
-	if (canary_load(k->layout, c->identity, &state, &now, &e) == 0 && state == CANARY_ARMED &&
-	    now.server.pid == c->server.pid && now.server.birth == c->server.birth) {
-		w->late = w->owed = true;
-		return;
-	}
-	forget(k, w);
-	keeper_look(k, c->identity, 0);
-	keeper_watch(k, c->identity); /* a new server may be armed already */
-}
-
-/* Nothing is recorded of them; a worker forgets the session. */
-static void settle_unarmed(struct keeper *k)
-{
-	for (struct watched *w = k->watched, *next; w; w = next) {
-		char identity[sizeof w->canary.identity];
-
-		next = w->next;
-		if (!w->dying || !w->unarmed)
-			continue;
-		str_cut(identity, sizeof identity, w->canary.identity);
-		forget(k, w);
-		keeper_look(k, identity, 0);
-	}
-}
-
-static bool any_owed(const struct keeper *k)
-{
-	for (const struct watched *w = k->watched; w; w = w->next)
-		if (w->owed)
-			return true;
-	return false;
-}
-
-static void settle_deaths(struct keeper *k, bool owed)
-{
-	struct death *deaths = xcalloc(BATCH, sizeof *deaths);
-	bool more;
-	size_t n;
-	struct err e = ERR_INIT;
-
-	keeper_reap(k);
-	settle_unarmed(k);
-	n = collect(k, owed, deaths, &more);
-	if (n > 0)
-		keeper_owe(k, canary_record(k->layout, deaths, n, &e) < 0 ? &e : NULL);
-	for (size_t i = 0; i < n; i++) {
-		if (deaths[i].recorded)
-			log_info("watch", "death identity=%s cause=%s", deaths[i].canary.identity,
-				 deaths[i].cause);
-		after(k, &deaths[i].canary);
-	}
-	if (more || n == BATCH)
-		uv_timer_start(&k->death_timer, on_deaths, n == BATCH ? 0 : STATUS_MS, 0);
-	else if (any_owed(k))
-		uv_timer_start(&k->death_timer, on_deaths, OWED_MS, 0);
-	free(deaths);
-	keeper_consider_leaving(k);
-}
-
-void keeper_settle_deaths(struct keeper *k)
-{
-	settle_deaths(k, keeper_may_pay(k));
-}
-
-bool keeper_check_server(struct keeper *k, const char *identity, bool now)
-{
-	struct watched *w = keeper_find(k, identity);
-
-	if (!w || !canary_server_gone(&w->canary))
-		return true;
-	if (w->fd >= 0 && !w->dying)
-		uv_poll_stop(&w->poll);
-	w->dying = true;
-	settle_deaths(k, now || keeper_may_pay(k));
-	w = keeper_find(k, identity);
-	return !w || !w->dying || !w->late;
-}
-
 int64_t keeper_idle_stamp(struct keeper *k, const char *identity)
 {
 	const struct watched *w = keeper_find(k, identity);
@@ -440,5 +322,5 @@ int64_t keeper_idle_stamp(struct keeper *k, const char *identity)
 void keeper_unwatch_all(struct keeper *k)
 {
 	while (k->watched)
-		forget(k, k->watched);
+		keeper_unwatch(k->watched);
 }

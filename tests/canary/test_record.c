@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "scratch.h"
 
@@ -286,6 +287,58 @@ static void a_newer_servers_record_is_not_taken_for_the_old_ones(void **state)
 	scratch_end(newer.server, SIGKILL);
 }
 
+/* ---- its armed record was deleted or damaged ---- */
+
+static void without_its_record_it_is_one_for_who_knows_the_server(void **state)
+{
+	static const char *const damage[] = {NULL, "garbage"};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof damage / sizeof damage[0]; i++) {
+		char identity[] = "shell-b0", id[192];
+		struct death d;
+
+		identity[7] = (char)('0' + i);
+		d = killed(w, identity, SIGKILL);
+		assert_int_equal(unlink(world_path(w, state_file(identity, "canary"))), 0);
+		if (damage[i])
+			world_write(w, state_file(identity, "canary"), damage[i]);
+		record(w, &d, 1);
+		assert_false(d.recorded);
+		assert_int_equal(world_lines(w, EXITS, "ev=server-exit"), i);
+		d.unmarked = true;
+		for (int again = 0; again < 3; again++) {
+			record(w, &d, 1);
+			assert_int_equal(d.recorded, again == 0);
+			assert_true(d.settled);
+		}
+		assert_string_equal(d.cause, "sigkill");
+		assert_int_equal(world_lines(w, EXITS, "ev=server-exit"), i + 1);
+		snprintf(id, sizeof id, "death_id=%s", d.id);
+		assert_int_equal(world_lines(w, EXITS, id), 1);
+	}
+	auto_free char *first = world_read(w, EXITS);
+	HAS(first, "cause=sigkill evidence=observed");
+}
+
+static void an_ending_or_a_newer_server_is_stronger_than_who_knows_the_old_one(void **state)
+{
+	struct world *w = *state;
+	struct death d = killed(w, "shell-bob", SIGKILL);
+	struct canary newer = d.canary;
+
+	d.unmarked = true;
+	OK(canary_begin_ending(&w->l, "shell-bob", "stop", "park", 1, e));
+	record(w, &d, 1);
+	OK(canary_finish_ending(&w->l, "shell-bob", e));
+	newer.server = scratch_process();
+	OK(canary_arm(&w->l, &newer, e));
+	record(w, &d, 1);
+	assert_int_equal(world_lines(w, EXITS, "ev=server-exit"), 0);
+	assert_true(world_exists(w, state_file("shell-bob", "canary")));
+	scratch_end(newer.server, SIGKILL);
+}
+
 /* ---- many, and elsewhere ---- */
 
 static void a_burst_is_one_event_and_says_so(void **state)
@@ -382,6 +435,8 @@ int main(void)
 	    TEST(the_same_pid_later_is_another_death),
 	    TEST(a_deliberate_end_is_no_death),
 	    TEST(a_newer_servers_record_is_not_taken_for_the_old_ones),
+	    TEST(without_its_record_it_is_one_for_who_knows_the_server),
+	    TEST(an_ending_or_a_newer_server_is_stronger_than_who_knows_the_old_one),
 	    TEST(a_burst_is_one_event_and_says_so),
 	    TEST(a_log_folder_given_with_the_record_is_used),
 	    TEST(one_log_that_cannot_be_written_does_not_stop_the_others),

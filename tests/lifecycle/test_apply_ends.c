@@ -104,6 +104,45 @@ static void a_death_found_without_a_session_record_is_a_death_all_the_same(void 
 	assert_false(world_exists(w, world_state(&w->id, "canary")));
 }
 
+static void a_death_whose_armed_record_was_deleted_is_recorded_once(void **state)
+{
+	struct world *w = *state;
+	struct session s;
+	char pid[32];
+
+	NEEDS_TMUX();
+	s = live(w);
+	OK(fs_unlink(w->l.root_fd, LAYOUT_LIFECYCLE "/shell-bob.canary", e));
+	end(s.server, SIGKILL);
+	for (int i = 0; i < 3; i++)
+		world_apply(w, TRIG_LOOK);
+	snprintf(pid, sizeof pid, "server_pid=%ld ", (long)s.server.pid);
+	assert_int_equal(world_lines(w, EXITS, "ev=server-exit"), 1);
+	assert_int_equal(world_lines(w, EXITS, pid), 1);
+	assert_int_equal(world_lines(w, EXITS, "late=true"), 1);
+	assert_int_equal(evidence_files(w), 1);
+	assert_int_equal(ring_of(w).n, 1);
+	assert_int_equal(ring_of(w).v[0].class, DEATH_SERVER_DEAD);
+}
+
+static void an_end_on_purpose_without_an_armed_record_is_no_death(void **state)
+{
+	static const enum trigger ends[] = {TRIG_STOP, TRIG_REMOVE};
+	struct world *w = *state;
+
+	NEEDS_TMUX();
+	for (size_t i = 0; i < 2; i++) {
+		live(w);
+		OK(fs_unlink(w->l.root_fd, LAYOUT_LIFECYCLE "/shell-bob.canary", e));
+		world_apply(w, ends[i]);
+		world_apply(w, TRIG_LOOK);
+		assert_int_equal(world_lines(w, EXITS, "ev=server-exit"), 0);
+		assert_int_equal(ring_of(w).n, 0);
+		assert_false(world_exists(w, world_state(&w->id, "ending")));
+		OK(mark_clear(&w->l, &w->id, MARK_STOPPED, e));
+	}
+}
+
 static void without_a_canary_a_dead_server_is_still_a_death_in_the_ring(void **state)
 {
 	struct world *w = *state;
@@ -302,6 +341,8 @@ int main(void)
 	    TEST(a_killed_server_is_recorded_once_whoever_looks),
 	    TEST(after_a_killed_server_the_next_message_resumes_for_that_reason),
 	    TEST(a_death_found_without_a_session_record_is_a_death_all_the_same),
+	    TEST(a_death_whose_armed_record_was_deleted_is_recorded_once),
+	    TEST(an_end_on_purpose_without_an_armed_record_is_no_death),
 	    TEST(without_a_canary_a_dead_server_is_still_a_death_in_the_ring),
 	    TEST(a_killed_server_of_a_stopped_peer_is_no_death_of_its_own),
 	    TEST(a_stopped_server_is_left_alone_and_the_way_out_is_named),

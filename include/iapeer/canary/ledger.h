@@ -8,6 +8,9 @@
  * there, then the record is removed. Killed between any two of these, the next observer goes on
  * where it stopped.
  *
+ * Should that record be deleted or damaged while the server lives, who knows the server by other
+ * means says so (`unmarked`), and its death is recorded all the same.
+ *
  * Nothing here starts a process or takes a peer's lock; recorders take turns by a lock of their
  * own.
  */
@@ -72,11 +75,14 @@ struct death {
 	bool observed;        /* status is what the kernel said */
 	int status;           /* wait status, when observed */
 	bool late;            /* found after the fact, not watched */
+	bool unmarked; /* should there be no armed record, or none that can be read: it is a death
+			  all the same, for nobody has ended that server on purpose */
 	/* filled by canary_record: */
 	char cause[32];     /* "sigkill", "exited", "host-restart", "unknown" ... */
 	enum oom_proof oom; /* what proves "oom-kill" */
 	char id[160];
 	bool recorded; /* this call wrote the line; false: somebody else had */
+	bool settled;  /* nothing is left to do: on record, or not to be */
 };
 /* Record the deaths of n armed servers that are gone, as one event: one look at the machine, one
  * fsync; then drop the records. Safe to call again after any interruption. Waits at most 1 s for

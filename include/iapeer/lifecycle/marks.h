@@ -1,6 +1,7 @@
 /* marks.h - the boolean marks and small state files of an identity (SPEC 2). Boolean marks hold an
  * ISO time. */
 #pragma once
+#include "iapeer/base/plat.h"
 #include "iapeer/canary/oom.h"
 #include "iapeer/delivery/topics.h"
 #include "iapeer/lifecycle/death.h"
@@ -40,3 +41,9 @@ int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane
 		   struct err *e) NODISCARD;
 int pane_exit_save(const struct layout *l, const char *identity, const struct pane_exit *x,
 		   struct err *e) NODISCARD;
+
+/* Of a server that is gone, and whose armed record is too, or cannot be read: was it not ended on
+ * purpose? Who ends one drops the session while the ending stands, and a program's own end is noted
+ * in `exit`; so a session that still names it, without either, says that the record was deleted or
+ * damaged. */
+bool died_unmarked(const struct layout *l, const char *identity, struct proc_ref server);

@@ -213,15 +213,20 @@ bool keeper_reaped(const struct keeper *k, struct proc_ref ref, int *out_status)
 void keeper_watch(struct keeper *k,
 		  const char *identity); /* read its canary; watch its server if it is armed */
 void keeper_watch_all(struct keeper *k);
-void keeper_watch_exit(struct watched *w);   /* wait for its end, if that is not done yet */
-void keeper_settle_deaths(struct keeper *k); /* record what is seen dead, now */
+void keeper_watch_exit(struct watched *w); /* wait for its end, if that is not done yet */
+void keeper_unwatch(struct watched *w);    /* is not to be used any more */
+void keeper_unwatch_all(struct keeper *k);
+/* Its activity_stamp, if the last tick found it idle for as long as it may be; 0: it did not. */
+int64_t keeper_idle_stamp(struct keeper *k, const char *identity);
+
+/* deaths.c */
+/* Record what is `dying`, in the next turn of the loop: what died in the same instant is one event.
+ */
+void keeper_deaths_soon(struct keeper *k);
 /* Before a worker touches it: a death that is about to be seen is recorded first, with the status
  * that only we have. `now`: tried at once, though it failed before. False: it was seen, and cannot
  * be recorded now. */
 bool keeper_check_server(struct keeper *k, const char *identity, bool now);
-void keeper_unwatch_all(struct keeper *k);
-/* Its activity_stamp, if the last tick found it idle for as long as it may be; 0: it did not. */
-int64_t keeper_idle_stamp(struct keeper *k, const char *identity);
 
 /* owed.c: deaths that cannot be written down yet */
 /* It was tried: NULL, it was written; else why not, which is logged once. */
