@@ -16,10 +16,12 @@
 #include "iapeer/launch/tmux.h"
 #include "iapeer/lifecycle/apply.h"
 #include "iapeer/lifecycle/move.h"
+#include "iapeer/supervise/client.h"
 
 #include "iapeer/base/banned.h"
 
 #define LOCK_MS     2000
+#define KEEPER_MS   5000
 #define EXITS_KEEP  5
 #define DAY_MS      (INT64_C(24) * 3600 * 1000)
 #define SOCK_PREFIX "tmux-iap-"
@@ -135,7 +137,7 @@ static void unregistered(struct doctor *d, const struct peer_id *id, struct proc
 
 /* What cannot be understood goes to the trash, and is kept there for a while: what lives without a
  * record is adopted by the next look, and watched again. */
-static int put_aside(struct doctor *d, const struct peer_id *id, struct err *e)
+static int put_aside(struct doctor *d, const struct peer_id *id, bool *out_any, struct err *e)
 {
 	const struct layout *l = &d->c->layout;
 	char path[LAYOUT_PATH], aside[LAYOUT_PATH], entry[PEER_IDENTITY_MAX + 64];
@@ -150,8 +152,21 @@ static int put_aside(struct doctor *d, const struct peer_id *id, struct err *e)
 		    fs_rename(l->root_fd, path, aside, e) < 0)
 			return -1;
 		doctor_fixed(d, "state", "put %s aside, as %s", path, aside);
+		*out_any = true;
 	}
 	return 0;
+}
+
+/* What ended while its file could not be read is recorded and tidied up by whoever looks next: a
+ * keeper does, when it starts or sees the file go. */
+static void have_it_looked_at(struct doctor *d, const struct peer_id *id)
+{
+	struct err e;
+
+	if (keeper_ensure(&d->c->layout, clock_mono_ms() + KEEPER_MS, &e) < 0)
+		doctor_say(d, FOUND_WARN, "state", e.hint,
+			   "%s-%s has ended, and that is not on record yet: %s", id->runtime,
+			   id->name, e.msg);
 }
 
 /* One identity that a file or a socket tells of. */
@@ -162,15 +177,18 @@ static void look_at(struct doctor *d, const struct peer_id *id)
 	    .layout = &d->c->layout, .settings = &d->c->settings, .record = r, .id = *id};
 	struct observation *o = xcalloc(1, sizeof *o);
 	char path[LAYOUT_PATH];
+	bool aside = false;
 	struct err e;
 
 	if (services_guard(&d->services, id->name, NULL, &e) < 0) {
 		free(o);
 		return;
 	}
-	if ((d->fix && put_aside(d, id, &e) < 0) || observe(&in, o, &e) < 0)
+	if ((d->fix && put_aside(d, id, &aside, &e) < 0) || observe(&in, o, &e) < 0)
 		doctor_say(d, FOUND_BAD, "state", e.hint, "%s-%s: %s", id->runtime, id->name,
 			   e.msg);
+	else if (o->snap.session == SESSION_GONE && aside)
+		have_it_looked_at(d, id);
 	else if (o->snap.session == SESSION_LIVE && !r)
 		unregistered(d, id, o->session.server);
 	else if (o->snap.session == SESSION_LEFTOVER && !r)

@@ -63,8 +63,9 @@ done
 must iapeer stop --all
 
 # ---- without one: whoever looks next finds it
-live fay
+live fay gus
 fay=$(session_of shell-fay)
+gus=$(session_of shell-gus)
 must iapeer supervise --stop
 rm "$STATE/shell-fay.canary"
 kill -KILL "$fay"
@@ -72,5 +73,14 @@ check_exit "the next message wakes it" 0 iapeer send fay true
 check_eq "one death" 1 "$(deaths_of shell-fay)"
 check_has "found late" "$(line_of shell-fay)" "server_pid=$fay cause="
 check_eq "and says so" true "$(field late "$(line_of shell-fay)")"
+must iapeer supervise --stop
+echo garbage >"$STATE/shell-gus.canary"
+kill -KILL "$gus"
+check_exit "a damaged one: doctor finds it" 1 iapeer doctor
+iapeer doctor --fix >fixed 2>&1
+check_has "and puts it aside" "$(cat fixed)" "put state/lifecycle/shell-gus.canary aside"
+check_soon "and has it looked at" 5 ended shell-gus
+check_eq "one death" 1 "$(deaths_of shell-gus)"
+check_has "of that server" "$(line_of shell-gus)" "server_pid=$gus cause="
 must iapeer stop --all
 e2e_end
