@@ -116,6 +116,33 @@ int fs_write_soft(int dirfd, const char *path, const void *bytes, size_t len, mo
 	return put(dirfd, path, bytes, len, mode, false, e);
 }
 
+int fs_open_append(int dirfd, const char *path, int *out_fd, struct err *e)
+{
+	AUTO(fs_place_done) struct fs_place at = FS_PLACE_INIT;
+	auto_fd int fd = -1;
+	struct stat st;
+
+	if (fs_place(dirfd, path, &at, e) < 0)
+		return -1;
+	fd = openat(at.fd, at.name,
+		    O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(e, ERR_FAILED, errno, "open %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_REFUSED, 0, "open %s: not a regular file", path);
+	*out_fd = take_fd(&fd);
+	return 0;
+}
+
+bool fs_is_torn(int fd)
+{
+	struct stat st;
+	char last = '\n';
+
+	return fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 &&
+	       last != '\n';
+}
+
 /* NOLINTNEXTLINE(readability-function-size): where, what and how much */
 int fs_write_at(int dirfd, const char *path, int64_t offset, const void *bytes, size_t len,
 		struct err *e)

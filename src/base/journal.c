@@ -1,7 +1,6 @@
 #include "iapeer/base/journal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fault.h"
 #include "iapeer/base/fs.h"
-#include "iapeer/base/fs_path.h"
 #include "iapeer/base/lock.h"
 #include "iapeer/base/plat.h"
 #include "iapeer/base/str.h"
@@ -117,19 +115,9 @@ static int rotate(const struct journal *j, size_t more, struct err *e)
 	return 0;
 }
 
-static int open_append(const struct journal *j, int *out_fd, struct err *e)
+static int open_log(const struct journal *j, int *out_fd, struct err *e)
 {
-	AUTO(fs_place_done) struct fs_place at = FS_PLACE_INIT;
-	int fd;
-
-	if (fs_place(j->dirfd, j->path, &at, e) < 0)
-		return -1;
-	fd = openat(at.fd, at.name,
-		    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
-	if (fd < 0)
-		return err_set(e, ERR_FAILED, errno, "open %s", j->path);
-	*out_fd = fd;
-	return 0;
+	return fs_open_append(j->dirfd, j->path, out_fd, e);
 }
 
 static int make_folder(const struct journal *j, struct err *e)
@@ -163,25 +151,28 @@ static int append(int fd, const struct buf *line, struct err *e)
 
 int journal_write(const struct journal *j, const struct logfmt *l, bool durable, struct err *e)
 {
-	AUTO(buf_done) struct buf line = BUF_INIT(LINE_MAX_BYTES + 2);
+	AUTO(buf_done) struct buf line = BUF_INIT(LINE_MAX_BYTES + 3);
+	size_t len = l->b.len + 1;
 	auto_fd int fd = -1;
 	struct stat st;
 	int fault;
 
 	if (buf_check(&l->b, j->path, e) < 0)
 		return -1;
-	buf_add(&line, l->b.p, l->b.len);
-	buf_chr(&line, '\n');
-	if (open_append(j, &fd, e) < 0 && (make_folder(j, e) < 0 || open_append(j, &fd, e) < 0))
+	if (open_log(j, &fd, e) < 0 && (make_folder(j, e) < 0 || open_log(j, &fd, e) < 0))
 		return -1;
 	if (j->max_bytes > 0 && fstat(fd, &st) == 0 && st.st_size > 0 &&
-	    st.st_size + (int64_t)line.len > j->max_bytes) {
-		if (rotate(j, line.len, e) < 0)
+	    st.st_size + (int64_t)len > j->max_bytes) {
+		if (rotate(j, len, e) < 0)
 			return -1;
 		close(take_fd(&fd));
-		if (open_append(j, &fd, e) < 0)
+		if (open_log(j, &fd, e) < 0)
 			return -1;
 	}
+	if (fs_is_torn(fd))
+		buf_chr(&line, '\n');
+	buf_add(&line, l->b.p, l->b.len);
+	buf_chr(&line, '\n');
 	fault = fault_point("journal.write");
 	if (fault)
 		return err_set(e, ERR_FAILED, fault, "write %s", j->path);

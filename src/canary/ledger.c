@@ -48,7 +48,6 @@ static int parse(const char *text, size_t len, const char *where, struct canary 
 	auto_json struct json *j = NULL;
 	int64_t pid = 0, format = 0;
 
-	*c = (struct canary){.armed_at_ms = 0};
 	if (json_parse(text, len, where, &j, e) < 0 ||
 	    json_req_i64(j, where, "format", 1, 1000, &format, e) < 0)
 		return -1;
@@ -74,14 +73,16 @@ static int load_one(const struct layout *l, const char *identity, const char *wh
 		    struct canary *out, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	struct canary c = {.armed_at_ms = 0};
 	char path[LAYOUT_PATH];
 
 	if (record_path(identity, what, path, e) < 0 || fs_read(l->root_fd, path, &b, e) < 0)
 		return -1;
-	if (parse(buf_cstr(&b), b.len, path, out, e) < 0)
+	if (parse(buf_cstr(&b), b.len, path, &c, e) < 0)
 		return -1;
 	/* The file's name says whose it is: a record of another name could never be dropped. */
-	snprintf(out->identity, sizeof out->identity, "%s", identity);
+	snprintf(c.identity, sizeof c.identity, "%s", identity);
+	*out = c;
 	return 0;
 }
 

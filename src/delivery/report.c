@@ -10,7 +10,6 @@
 
 #include "iapeer/base/fault.h"
 #include "iapeer/base/fs.h"
-#include "iapeer/base/fs_path.h"
 #include "iapeer/base/json.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/plat.h"
@@ -118,27 +117,6 @@ static void print(const struct report *r, struct buf *out)
 	buf_chr(out, '\n');
 }
 
-/* Does the file end inside a line? A writer was killed or its disk was full. */
-static bool torn(int fd)
-{
-	struct stat st;
-	char last = '\n';
-
-	return fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 &&
-	       last != '\n';
-}
-
-static int open_append(const struct layout *l, const char *path, int *out_fd, struct err *e)
-{
-	AUTO(fs_place_done) struct fs_place at = FS_PLACE_INIT;
-
-	if (fs_place(l->root_fd, path, &at, e) < 0)
-		return -1;
-	*out_fd = openat(at.fd, at.name,
-			 O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
-	return *out_fd < 0 ? err_set(e, ERR_FAILED, errno, "open %s", path) : 0;
-}
-
 int report_add(const struct layout *l, const struct peer_id *id, const struct report *r,
 	       struct err *e)
 {
@@ -150,9 +128,9 @@ int report_add(const struct layout *l, const struct peer_id *id, const struct re
 	layout_state(id, "reports", path);
 	if (fault)
 		return err_set(e, ERR_FAILED, fault, "write %s", path);
-	if (open_append(l, path, &fd, e) < 0)
+	if (fs_open_append(l->root_fd, path, &fd, e) < 0)
 		return -1;
-	if (torn(fd))
+	if (fs_is_torn(fd))
 		buf_chr(&line, '\n');
 	print(r, &line);
 	if (buf_check(&line, path, e) < 0)
@@ -166,7 +144,7 @@ int report_watch(const struct layout *l, const struct peer_id *id, int *out_fd, 
 	auto_fd int fd = -1;
 
 	layout_state(id, "reports", path);
-	if (open_append(l, path, &fd, e) < 0 || layout_abs(l, path, whole, e) < 0)
+	if (fs_open_append(l->root_fd, path, &fd, e) < 0 || layout_abs(l, path, whole, e) < 0)
 		return -1;
 	return plat_watch(whole, out_fd, e);
 }

@@ -64,16 +64,18 @@ int sending_load(const struct layout *l, const struct peer_id *id, struct sendin
 		 struct err *e)
 {
 	auto_json struct json *j = NULL;
+	struct sending s = {.log_before = -1, .entered_log = ENTERED_UNKNOWN};
 	char path[LAYOUT_PATH];
 
-	*out = (struct sending){.log_before = -1, .entered_log = ENTERED_UNKNOWN};
 	if (state_read(l, id, "sending", path, &j, e) < 0 ||
-	    json_req_str(j, path, "id", out->id, sizeof out->id, e) < 0 ||
-	    json_opt_str(j, path, "file", out->file, sizeof out->file, e) < 0 ||
-	    json_opt_i64(j, path, "length", 0, INT32_MAX, &out->length, e) < 0 ||
-	    json_opt_str(j, path, "hash", out->hash, sizeof out->hash, e) < 0 ||
-	    json_opt_str(j, path, "pane", out->pane, sizeof out->pane, e) < 0 ||
-	    json_opt_i64(j, path, "server", 0, INT32_MAX, &out->server, e) < 0)
+	    json_req_str(j, path, "id", s.id, sizeof s.id, e) < 0 ||
+	    json_opt_str(j, path, "file", s.file, sizeof s.file, e) < 0 ||
+	    json_opt_i64(j, path, "length", 0, INT32_MAX, &s.length, e) < 0 ||
+	    json_opt_str(j, path, "hash", s.hash, sizeof s.hash, e) < 0 ||
+	    json_opt_str(j, path, "pane", s.pane, sizeof s.pane, e) < 0 ||
+	    json_opt_i64(j, path, "server", 0, INT32_MAX, &s.server, e) < 0 ||
+	    read_times(j, path, &s, e) < 0)
 		return -1;
-	return read_times(j, path, out, e);
+	*out = s;
+	return 0;
 }

@@ -47,8 +47,8 @@ int death_ring_parse(const char *text, size_t len, const char *what, struct deat
 		return -1;
 	if (!json_is_array(j))
 		return err_set(e, ERR_CORRUPT, 0, "%s: expected an array", what);
-	for (size_t i = 0; i < json_len(j); i++) {
-		if (parse_one(json_at(j, i), what, &d, e) < 0)
+	for (const struct json *one = json_first(j); one; one = json_next(one)) {
+		if (parse_one(one, what, &d, e) < 0)
 			return -1;
 		death_ring_add(&ring, &d);
 	}

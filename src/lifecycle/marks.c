@@ -90,7 +90,7 @@ int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane
 		   struct err *e)
 {
 	auto_json struct json *j = NULL;
-	int64_t pane = 0, status = -1, signal = 0, server = 0;
+	int64_t pane = 0, status = -1, signal = 0, server = 0, at_ms = 0;
 	char path[LAYOUT_PATH], proof[32] = "";
 
 	if (state_read(l, id, "exit", path, &j, e) < 0 ||
@@ -99,13 +99,14 @@ int pane_exit_load(const struct layout *l, const struct peer_id *id, struct pane
 	    json_opt_i64(j, path, "signal", -1, 128, &signal, e) < 0 ||
 	    json_opt_i64(j, path, "serverPid", 0, INT32_MAX, &server, e) < 0 ||
 	    json_opt_str(j, path, "oom", proof, sizeof proof, e) < 0 ||
-	    json_opt_i64(j, path, "atMs", 0, INT64_MAX / 2, &out->at_ms, e) < 0)
+	    json_req_i64(j, path, "atMs", 0, INT64_MAX / 2, &at_ms, e) < 0)
 		return -1;
-	out->pane_pid = (pid_t)pane;
-	out->status = (int)status;
-	out->signal = (int)signal;
-	out->server_pid = (pid_t)server;
-	out->oom = oom_proof_of(proof);
+	*out = (struct pane_exit){.pane_pid = (pid_t)pane,
+				  .status = (int)status,
+				  .signal = (int)signal,
+				  .server_pid = (pid_t)server,
+				  .at_ms = at_ms,
+				  .oom = oom_proof_of(proof)};
 	return 0;
 }
 

@@ -296,14 +296,17 @@ int environment_put(const struct layout *l, const char *key, const char *value, 
 {
 	AUTO(buf_done) struct buf old = BUF_INIT(CAP_STATE);
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	AUTO(strv_done) struct strv again = STRV_INIT;
+	const char *s, *end;
 	bool done = false;
 
 	if (strpbrk(value, "\n\r"))
 		return err_set(e, ERR_USAGE, 0, "%s holds a line break", key);
 	if (fs_read(l->root_fd, LAYOUT_ENVIRONMENT, &old, e) < 0)
 		return err_wrap(e, "%s", l->root);
-	for (const char *s = buf_cstr(&old); *s;) {
-		size_t len = strcspn(s, "\n");
+	for (s = buf_cstr(&old), end = s + old.len; s < end;) {
+		const char *nl = memchr(s, '\n', (size_t)(end - s));
+		size_t len = (size_t)((nl ? nl : end) - s);
 
 		if (!sets(s, len, key)) {
 			buf_add(&b, s, len);
@@ -312,11 +315,13 @@ int environment_put(const struct layout *l, const char *key, const char *value, 
 			add_line(&b, key, value);
 			done = true;
 		}
-		s += len + (s[len] == '\n');
+		s += len + 1;
 	}
 	if (!done)
 		add_line(&b, key, value);
+	/* What could not be read again is not written. */
 	if (buf_check(&b, LAYOUT_ENVIRONMENT, e) < 0 ||
+	    environment_parse(b.p, b.len, LAYOUT_ENVIRONMENT, &again, NULL, e) < 0 ||
 	    fs_write_atomic(l->root_fd, LAYOUT_ENVIRONMENT, buf_cstr(&b), b.len, 0600, e) < 0)
 		return err_wrap(e, "%s", l->root);
 	return 0;

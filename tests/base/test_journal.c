@@ -320,6 +320,53 @@ static void a_record_that_is_too_long_is_an_error_and_writes_nothing(void **stat
 	assert_false(fs_exists(root.fd, "x.log"));
 }
 
+struct last {
+	char line[64];
+	int n;
+};
+
+static bool keep_last(const char *line, size_t len, void *arg)
+{
+	struct last *last = arg;
+
+	last->n++;
+	snprintf(last->line, sizeof last->line, "%.*s", (int)len, line);
+	return true;
+}
+
+static void a_line_behind_a_torn_one_is_a_line_of_its_own(void **state)
+{
+	static const char torn[] = "ts=1 ev=server-exit ident";
+	struct journal j = in_root("x.log", 0, 0);
+	struct last last = {.n = 0};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(fs_write_soft(root.fd, "x.log", torn, strlen(torn), 0600, &e), 0);
+	write_number(&j, 7);
+	assert_int_equal(journal_each(&j, keep_last, &last, &e), 0);
+	assert_int_equal(last.n, 2);
+	assert_memory_equal(last.line, "ts=", 3);
+	assert_null(strstr(last.line, "ident"));
+	write_number(&j, 8);
+	last.n = 0;
+	assert_int_equal(journal_each(&j, keep_last, &last, &e), 0);
+	assert_int_equal(last.n, 3);
+}
+
+static void a_journal_is_no_fifo(void **state)
+{
+	struct journal j = in_root("x.log", 0, 0);
+	auto_logfmt struct logfmt l = {.b = BUF_INIT(0)};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(mkfifoat(root.fd, "x.log", 0600), 0);
+	logfmt_init(&l, NOON);
+	assert_int_equal(journal_write(&j, &l, false, &e), -1);
+	assert_int_equal(e.code, ERR_REFUSED);
+}
+
 static void a_journal_is_not_written_through_a_link(void **state)
 {
 	struct journal j = in_root("x.log", 0, 0);
@@ -438,6 +485,8 @@ int main(void)
 	    TEST(a_journal_that_is_not_there_has_no_lines),
 	    TEST(a_line_over_64_kib_is_passed_over),
 	    TEST(a_record_that_is_too_long_is_an_error_and_writes_nothing),
+	    TEST(a_line_behind_a_torn_one_is_a_line_of_its_own),
+	    TEST(a_journal_is_no_fifo),
 	    TEST(a_journal_is_not_written_through_a_link),
 	    TEST(four_writers_lose_and_tear_no_line_while_files_rotate),
 	};

@@ -7,15 +7,11 @@
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/verbs.h"
 
+#include "must.h"
+
 #include "iapeer/base/banned.h"
 
 #define WORDS 32
-
-static void must(bool so)
-{
-	if (!so)
-		abort();
-}
 
 static bool in_list(const struct opt *list, const struct opt *o)
 {

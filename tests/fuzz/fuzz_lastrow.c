@@ -6,13 +6,9 @@
 #include "iapeer/base/str.h"
 #include "iapeer/runtime/screen.h"
 
-#include "iapeer/base/banned.h"
+#include "must.h"
 
-static void must(bool so)
-{
-	if (!so)
-		abort();
-}
+#include "iapeer/base/banned.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

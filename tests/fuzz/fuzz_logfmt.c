@@ -6,15 +6,11 @@
 
 #include "iapeer/base/journal.h"
 
+#include "must.h"
+
 #include "iapeer/base/banned.h"
 
 #define VALUE 512
-
-static void must(bool so)
-{
-	if (!so)
-		abort();
-}
 
 static void walk(const char *line, size_t len)
 {

@@ -9,13 +9,9 @@
 #include "iapeer/base/str.h"
 #include "iapeer/delivery/envelope.h"
 
-#include "iapeer/base/banned.h"
+#include "must.h"
 
-static void must(bool so)
-{
-	if (!so)
-		abort();
-}
+#include "iapeer/base/banned.h"
 
 static void look_at_reply(const struct json *reply)
 {

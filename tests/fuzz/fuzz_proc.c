@@ -8,13 +8,9 @@
 #include "iapeer/base/plat.h"
 #include "iapeer/canary/oom.h"
 
-#include "iapeer/base/banned.h"
+#include "must.h"
 
-static void must(bool so)
-{
-	if (!so)
-		abort();
-}
+#include "iapeer/base/banned.h"
 
 static void as_a_name(const char *text)
 {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -118,6 +119,23 @@ static void of_too_many_the_newest_are_read(void **state)
 	assert_int_equal(r.n, DEATH_RING);
 	assert_int_equal(r.v[DEATH_RING - 1].at_ms, 20);
 	buf_done(&text);
+}
+
+/* As many as a state file holds: a look at each, not at all before it. */
+static void a_ring_that_somebody_filled_is_read_in_no_time(void **state)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
+	clock_t before = clock();
+	struct death_ring r;
+
+	(void)state;
+	for (int i = 0; i < 130000; i++)
+		buf_str(&b, i ? ",1" : "[1");
+	buf_str(&b, "]");
+	assert_false(b.failed);
+	r = parsed(b.p);
+	assert_int_equal(r.n, DEATH_RING);
+	assert_true((clock() - before) / CLOCKS_PER_SEC < 5);
 }
 
 static void what_is_no_ring_is_corrupt_and_leaves_the_target_alone(void **state)
@@ -278,6 +296,7 @@ int main(void)
 	    cmocka_unit_test(what_is_printed_is_read_again),
 	    cmocka_unit_test(bare_numbers_of_older_versions_are_read),
 	    cmocka_unit_test(of_too_many_the_newest_are_read),
+	    cmocka_unit_test(a_ring_that_somebody_filled_is_read_in_no_time),
 	    cmocka_unit_test(what_is_no_ring_is_corrupt_and_leaves_the_target_alone),
 	    cmocka_unit_test(a_kill_from_outside_is_not_held_against_the_program),
 	    cmocka_unit_test(the_window_has_borders),

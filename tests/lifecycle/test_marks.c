@@ -109,6 +109,18 @@ static void an_exit_is_kept_as_it_was(void **state)
 	FAILS(ERR_USAGE, pane_exit_save(&w->l, "../x", &x, e));
 }
 
+/* When it was is what a death is noted with. */
+static void an_exit_without_its_time_is_none(void **state)
+{
+	struct world *w = *state;
+	struct pane_exit got = {.pane_pid = 99, .at_ms = 98};
+
+	world_write(w, world_state(&bob, "exit"), "{\"panePid\": 7, \"serverPid\": 6}");
+	FAILS(ERR_CORRUPT, pane_exit_load(&w->l, &bob, &got, e));
+	assert_int_equal(got.pane_pid, 99);
+	assert_int_equal(got.at_ms, 98);
+}
+
 /* ---- the hook ---- */
 
 static struct hook_facts facts(const char *pane)
@@ -198,6 +210,7 @@ int main(void)
 	    TEST(deaths_are_added_and_forgiven),
 	    TEST(a_ring_that_cannot_be_read_is_not_written_over),
 	    TEST(an_exit_is_kept_as_it_was),
+	    TEST(an_exit_without_its_time_is_none),
 	    TEST(the_hook_writes_its_line_once),
 	    TEST(a_hook_killed_between_its_line_and_its_file_writes_no_second_line),
 	    TEST(a_signal_is_written_by_its_name),

@@ -235,6 +235,46 @@ static void a_wrong_file_is_corrupt_and_names_itself(void **state)
 	assert_non_null(strstr(e.msg, tmproot_path(t, "root/environment: line 2")));
 }
 
+static void one_variable_is_changed_in_its_place(void **state)
+{
+	AUTO(strv_done) struct strv env = STRV_INIT;
+	struct tmproot *t = *state;
+	struct err e = ERR_INIT;
+
+	assert_int_equal(environment_put(&t->l, "PATH", "x", &e), -1);
+	assert_int_equal(e.code, ERR_NOT_FOUND);
+	assert_int_equal(
+	    tmproot_write(t, "root/environment", "# c\nA=1\nexport PATH = x\nPATH=y\nB=2"), 0);
+	assert_int_equal(environment_put(&t->l, "PATH", " /bin", &e), 0);
+	assert_int_equal(environment_load(&t->l, &env, &e), 0);
+	assert_int_equal(env.n, 3);
+	assert_string_equal(env.v[0], "A=1");
+	assert_string_equal(env.v[1], "PATH= /bin");
+	assert_string_equal(env.v[2], "B=2");
+	assert_int_equal(environment_put(&t->l, "PATH", "a\nb", &e), -1);
+	assert_int_equal(e.code, ERR_USAGE);
+}
+
+static void what_cannot_be_read_is_not_written_over(void **state)
+{
+	static const char *const wrong[] = {"nonsense\n", "A='1\n", "A=1\n\0B=2\n"};
+	static const size_t len[] = {9, 5, 9};
+	struct tmproot *t = *state;
+
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		AUTO(buf_done) struct buf kept = BUF_INIT(CAP_STATE);
+		struct err e = ERR_INIT;
+
+		assert_int_equal(
+		    fs_write_soft(t->l.root_fd, "environment", wrong[i], len[i], 0600, &e), 0);
+		assert_int_equal(environment_put(&t->l, "PATH", "/bin", &e), -1);
+		assert_int_equal(e.code, ERR_CORRUPT);
+		assert_int_equal(fs_read(t->l.root_fd, "environment", &kept, &e), 0);
+		assert_int_equal(kept.len, len[i]);
+		assert_memory_equal(kept.p, wrong[i], len[i]);
+	}
+}
+
 int main(void)
 {
 #define WITH_ROOT(test) cmocka_unit_test_setup_teardown(test, tmproot_setup, tmproot_teardown)
@@ -249,6 +289,8 @@ int main(void)
 	    WITH_ROOT(the_file_is_written_from_the_caller_and_read_again_the_same),
 	    WITH_ROOT(a_file_that_is_there_is_never_written_over),
 	    WITH_ROOT(a_wrong_file_is_corrupt_and_names_itself),
+	    WITH_ROOT(one_variable_is_changed_in_its_place),
+	    WITH_ROOT(what_cannot_be_read_is_not_written_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,13 @@ int fs_write_soft(int dirfd, const char *path, const void *bytes, size_t len, mo
 int fs_write_at(int dirfd, const char *path, int64_t offset, const void *bytes, size_t len,
 		struct err *e) NODISCARD;
 
+/* Open for lines that are appended (the file is made if need be, mode 0600); it can be read, too.
+ */
+int fs_open_append(int dirfd, const char *path, int *out_fd, struct err *e) NODISCARD;
+/* Does it end inside of a line? Its writer was killed, or its disk was full: the next line needs a
+ * newline before it. */
+bool fs_is_torn(int fd);
+
 int fs_unlink(int dirfd, const char *path, struct err *e) NODISCARD; /* missing: done */
 int fs_rename(int dirfd, const char *from, const char *to,
 	      struct err *e) NODISCARD; /* and fsync of to's folder */

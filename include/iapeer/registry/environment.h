@@ -9,7 +9,7 @@
 
 int environment_ensure(const struct layout *l, struct err *e) NODISCARD; /* write it if missing */
 /* Set one variable in the file, in its place; every other line stays as it is. ERR_NOT_FOUND: no
- * file. */
+ * file; ERR_CORRUPT: it holds what cannot be read, and stays as it is. */
 int environment_put(const struct layout *l, const char *key, const char *value,
 		    struct err *e) NODISCARD;
 /* KEY=VALUE strings, in the file's order; a missing file yields HOME, PATH and SHELL from the
