@@ -16,6 +16,8 @@
 
 #include "iapeer/base/banned.h"
 
+#define EDIT_WAIT_MS 30000 /* a person may be asked for trust meanwhile */
+
 int sight_of(const struct ctx *c, const struct fleet *f, const struct peer_record *r,
 	     const struct peer_id *id, struct sight *out, struct err *e)
 {
@@ -108,15 +110,33 @@ enum nature peer_nature(const struct ctx *c, const struct peer_record *r)
 	return m.default_intelligence;
 }
 
+static int take(const struct ctx *c, const char *path, const char *what, int64_t wait_ms,
+		struct lock *out, struct err *e)
+{
+	if (fs_mkdirs(c->layout.root_fd, LAYOUT_LOCKS, e) < 0)
+		return -1;
+	return lock_take(out, c->layout.root_fd, path, what, clock_mono_ms() + wait_ms, e);
+}
+
 int peer_lock(const struct ctx *c, const struct peer_id *id, const char *what, int64_t wait_ms,
 	      struct lock *out, struct err *e)
 {
 	char path[LAYOUT_PATH];
 
 	layout_lock(id, path);
-	if (fs_mkdirs(c->layout.root_fd, LAYOUT_LOCKS, e) < 0)
+	return take(c, path, what, wait_ms, out, e);
+}
+
+int peer_edit_begin(struct ctx *c, const char *name, const char *what, struct lock *out,
+		    struct err *e)
+{
+	char path[LAYOUT_PATH];
+
+	layout_profile_lock(name, path);
+	if (take(c, path, what, EDIT_WAIT_MS, out, e) < 0)
 		return -1;
-	return lock_take(out, c->layout.root_fd, path, what, clock_mono_ms() + wait_ms, e);
+	registry_done(&c->registry);
+	return registry_load(&c->layout, &c->registry, e);
 }
 
 void state_mark(const struct term *t, struct buf *b, enum shown_state s, const char *runtime)

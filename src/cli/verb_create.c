@@ -357,7 +357,7 @@ static void report(struct ctx *c, const struct creation *n)
 	buf_str(&c->out, ") in ");
 	text_shown(&c->out, n->folder);
 	buf_fmt(&c->out, "\n  iapeer send %s \"hello\"  wakes it and says hello\n", n->name);
-	buf_fmt(&c->out, "  iapeer list%*s  who is there\n", (int)strlen(n->name) + 8, "");
+	buf_fmt(&c->out, "  iapeer list%*s  who is there\n", (int)strlen(n->name) + 9, "");
 }
 
 /* Anything that the merge would refuse is refused before anything is written. */
@@ -373,15 +373,27 @@ static int check_place(const struct ctx *c, const struct creation *n, struct err
 	return 0;
 }
 
+static int find(const struct ctx *c, const struct parsed *p, struct creation *n, struct err *e)
+{
+	profile_done(&n->profile);
+	return find_folder(c, p, n, e) < 0 || load_profile(n, e) < 0 || find_name(c, p, n, e) < 0
+		   ? -1
+		   : 0;
+}
+
 int verb_create(struct ctx *c, const struct parsed *p, struct err *e)
 {
+	AUTO(lock_done) struct lock lock = LOCK_INIT;
 	AUTO(creation_done) struct creation n = {.old = NULL};
 
 	if (parsed_arg(p, 0) && peer_name_check(parsed_arg(p, 0), e) < 0)
 		return -1;
-	if (find_folder(c, p, &n, e) < 0 || load_profile(&n, e) < 0 || find_name(c, p, &n, e) < 0)
+	if (find(c, p, &n, e) < 0)
 		return -1;
 	ctx_tried(c, "%s %s", p->verb->name, n.name);
+	/* What was found may have been changed by whoever held the lock. */
+	if (peer_edit_begin(c, n.name, p->verb->name, &lock, e) < 0 || find(c, p, &n, e) < 0)
+		return -1;
 	if (check_place(c, &n, e) < 0 || take_intelligence(c, p, &n, e) < 0 ||
 	    take_runtimes(c, p, &n, e) < 0 || take_texts(p, &n, e) < 0)
 		return -1;

@@ -49,11 +49,15 @@ static void say(struct ctx *c, const char *name, const struct removal *r)
 
 int verb_remove(struct ctx *c, const struct parsed *p, struct err *e)
 {
+	AUTO(lock_done) struct lock lock = LOCK_INIT;
 	AUTO(removal_done) struct removal r = {.absent = true};
 	const char *name = p->args[0];
 	enum service_owner owner = SERVICE_NONE;
 
 	if (peer_name_check(name, e) < 0)
+		return -1;
+	/* A `set` that has read it would write it back. */
+	if (registry_find(&c->registry, name) && peer_edit_begin(c, name, "remove", &lock, e) < 0)
 		return -1;
 	if (registry_find(&c->registry, name) && !opt_given(p, "force") &&
 	    service_guard(name, &owner, e) < 0) {

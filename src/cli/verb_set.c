@@ -378,9 +378,12 @@ static int load_profile(struct edit *x, const struct parsed *p, struct err *e)
 
 int verb_set(struct ctx *c, const struct parsed *p, struct err *e)
 {
+	AUTO(lock_done) struct lock lock = LOCK_INIT;
 	AUTO(edit_done) struct edit x = {.c = c};
 
-	if (registry_need(&c->registry, p->args[0], &x.record, e) < 0 || load_profile(&x, p, e) < 0)
+	if (registry_need(&c->registry, p->args[0], &x.record, e) < 0 ||
+	    peer_edit_begin(c, p->args[0], "set", &lock, e) < 0 ||
+	    registry_need(&c->registry, p->args[0], &x.record, e) < 0 || load_profile(&x, p, e) < 0)
 		return -1;
 	if (strcmp(x.profile.name, x.record->name) != 0)
 		return err_set(e, ERR_REFUSED, 0, "the profile in %s is of %s", x.record->cwd,

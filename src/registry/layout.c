@@ -54,6 +54,12 @@ void layout_queue_lock(const struct peer_id *id, char out[static LAYOUT_PATH])
 	put_identity(out, LAYOUT_LOCKS, id, ".queue");
 }
 
+void layout_profile_lock(const char *name, char out[static LAYOUT_PATH])
+{
+	assert(peer_name_valid(name));
+	put(out, LAYOUT_LOCKS "/%s.profile", name);
+}
+
 void layout_trash(const char *entry, char out[static LAYOUT_PATH])
 {
 	snprintf(out, LAYOUT_PATH, "%s/%.255s", LAYOUT_TRASH, entry);

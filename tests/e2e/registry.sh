@@ -68,6 +68,21 @@ for w in $(seq 1 $writers); do
 	case $out in *"\"runtime\":\"w$w\""*) ;; *) missing="$missing w$w" ;; esac
 done
 check_eq "sixteen added a runtime to one peer: none is lost" "" "$missing"
+check_eq "nor from its profile" "" "$(for w in $(seq 1 $writers); do grep -q "\"w$w\"" "$IAPEER_ROOT/peers/shared/.iapeer/peer-profile.json" || echo "w$w"; done)"
+lost=
+for i in $(seq 1 8); do
+	iapeer set fought description="d$i" >/dev/null &
+	iapeer set fought initial_prompt="p$i" >/dev/null &
+	iapeer create fought --tag "a$i" >/dev/null &
+	iapeer create fought --tag "b$i" >/dev/null &
+	wait
+	for word in "d$i" "p$i" "a$i" "b$i"; do
+		grep -q "\"$word\"" "$IAPEER_ROOT/peers/fought/.iapeer/peer-profile.json" || lost="$lost $word"
+	done
+done
+check_eq "four changes of one profile at once: each is there" "" "$lost"
+run iapeer doctor
+check_has "the registry says what the profiles say" "$out" "as the registry says"
 check_eq "the registry is sorted" "$(sed -n 's/.*"personality": "\(.*\)".*/\1/p' "$IAPEER_ROOT/peers-profiles.json" | LC_ALL=C sort)" \
 	"$(sed -n 's/.*"personality": "\(.*\)".*/\1/p' "$IAPEER_ROOT/peers-profiles.json")"
 check "the backup parses" json_valid "$IAPEER_ROOT/peers-profiles.json.bak"

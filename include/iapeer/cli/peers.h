@@ -47,6 +47,11 @@ enum nature peer_nature(const struct ctx *c, const struct peer_record *r);
 /* The tags of its profile, united with the list; a profile that cannot be read has none. */
 void peer_tags(const struct peer_record *r, struct strv *out);
 
+/* Before a profile is read to be changed and written again: nobody else changes that peer's until
+ * the lock is released, and the registry is read anew (records that were found are gone). Waits 30
+ * s; ERR_TIMEOUT names the holder. To be taken before any identity's lock. */
+int peer_edit_begin(struct ctx *c, const char *name, const char *what, struct lock *out,
+		    struct err *e) NODISCARD;
 /* Take the peer's lock, waiting at most wait_ms: ERR_TIMEOUT names the holder. `what`: what we are
  * about to do. */
 int peer_lock(const struct ctx *c, const struct peer_id *id, const char *what, int64_t wait_ms,

@@ -72,7 +72,9 @@ void layout_state(const struct peer_id *id, const char *what,
 		  char out[static LAYOUT_PATH]); /* state/lifecycle/<identity>.<what> */
 void layout_lock(const struct peer_id *id, char out[static LAYOUT_PATH]); /* .../locks/<identity> */
 void layout_queue_lock(const struct peer_id *id,
-		       char out[static LAYOUT_PATH]);               /* .../locks/<identity>.queue */
+		       char out[static LAYOUT_PATH]); /* .../locks/<identity>.queue */
+void layout_profile_lock(const char *name,
+			 char out[static LAYOUT_PATH]);             /* .../locks/<name>.profile */
 void layout_trash(const char *entry, char out[static LAYOUT_PATH]); /* state/trash/<entry> */
 void layout_removing(const char *name, char out[static LAYOUT_PATH]);
 void layout_moving(const char *name, char out[static LAYOUT_PATH]);
