@@ -390,21 +390,8 @@ void json_push_str(struct json *a, const char *value)
 	json_push(a, from_node(cJSON_CreateString(value)));
 }
 
-void json_push_i64(struct json *a, int64_t value)
-{
-	json_push(a, new_i64(value));
-}
-
 void json_remove_at(struct json *a, size_t i)
 {
 	if (i < json_len(a))
 		cJSON_DeleteItemFromArray(&a->node, (int)i);
-}
-
-void json_insert_at(struct json *a, size_t i, struct json *take_value)
-{
-	size_t len = json_len(a);
-
-	assert(json_is_array(a) && take_value);
-	must(cJSON_InsertItemInArray(&a->node, (int)(i < len ? i : len), &take_value->node));
 }

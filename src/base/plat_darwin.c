@@ -263,15 +263,6 @@ int plat_pipe(int out_fds[static 2], struct err *e)
 	return 0;
 }
 
-int plat_accept(int fd)
-{
-	int got = cloexec(accept(fd, NULL, NULL));
-
-	if (got >= 0)
-		fcntl(got, F_SETFL, O_NONBLOCK);
-	return got;
-}
-
 int plat_fsync(int fd)
 {
 	/* fsync alone leaves the bytes in the disk's cache here. Some file systems do not know the

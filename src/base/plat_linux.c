@@ -172,11 +172,6 @@ int plat_pipe(int out_fds[static 2], struct err *e)
 	return 0;
 }
 
-int plat_accept(int fd)
-{
-	return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-}
-
 int plat_fsync(int fd)
 {
 	return fsync(fd);

@@ -350,16 +350,6 @@ int tmux_retrofit(const struct tmux *t, const char *root, const char *identity, 
 	return run(t, &a, &o, &r, "set-hook", e);
 }
 
-int tmux_ping(const struct tmux *t, int64_t deadline_ms, struct err *e)
-{
-	AUTO(proc_result_done) struct proc_result r = PROC_RESULT_INIT;
-	AUTO(strv_done) struct strv a = STRV_INIT;
-	struct proc_opts o = {.deadline_ms = deadline_ms};
-
-	add_all(&a, (const char *const[]){"display-message", "-p", "#{pid}", NULL});
-	return run(t, &a, &o, &r, "display-message", e);
-}
-
 int tmux_dead_pane(const struct tmux *t, int64_t deadline_ms, int *out_status, int *out_signal,
 		   struct err *e)
 {

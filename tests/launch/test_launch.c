@@ -290,6 +290,7 @@ static void a_deleted_socket_is_made_again(void **state)
 	struct world *w = *state;
 	AUTO(start_free) struct start *s = NULL;
 	AUTO(pane_done) struct pane p = PANE_INIT;
+	AUTO(tmux_look_done) struct tmux_look k = {.cursor_x = -1};
 
 	NEEDS_TMUX();
 	s = prepare(w, NULL);
@@ -298,7 +299,7 @@ static void a_deleted_socket_is_made_again(void **state)
 	OK(fs_unlink(AT_FDCWD, s->session.socket, e));
 	OK(pane_open(&p, &w->l, &w->s, &s->manifest, &s->session, e));
 	assert_true(fs_exists(AT_FDCWD, s->session.socket));
-	OK(tmux_ping(&p.tmux, clock_mono_ms() + 5000, e));
+	OK(tmux_look(&p.tmux, false, clock_mono_ms() + 5000, &k, e));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)

@@ -359,7 +359,7 @@ static void nothing_is_said_where_no_program_listens(void **state)
 	FAILS(ERR_NOT_FOUND, tmux_look(&b.t, false, soon(), &k, e));
 	OK(tmux_kill_session(&b.t, "shell-bob", soon(), e));
 	assert_true(plat_exit_wait(b.out.server, soon()));
-	FAILS(ERR_NOT_FOUND, tmux_ping(&b.t, soon(), e));
+	FAILS(ERR_NOT_FOUND, tmux_look(&b.t, false, soon(), &k, e));
 	OK(tmux_kill_session(&b.t, "shell-bob", soon(), e)); /* gone is done */
 }
 
@@ -390,19 +390,20 @@ static void a_stopped_server_is_given_up_in_time(void **state)
 {
 	struct world *w = *state;
 	AUTO(boot_done) struct boot b;
+	AUTO(tmux_look_done) struct tmux_look k = {.cursor_x = -1};
 	int64_t from;
 
 	NEEDS_TMUX();
 	prepare(w, &b, w->dir, WORDS("/bin/cat"));
 	boot(&b);
-	OK(tmux_ping(&b.t, soon(), e));
+	OK(tmux_look(&b.t, false, soon(), &k, e));
 	OK(plat_signal(b.out.server, SIGSTOP, e));
 	EVENTUALLY(plat_proc_state(b.out.server) == PROC_STOPPED);
 	from = clock_mono_ms();
-	FAILS(ERR_TIMEOUT, tmux_ping(&b.t, from + 200, e));
+	FAILS(ERR_TIMEOUT, tmux_look(&b.t, false, from + 200, &k, e));
 	assert_in_range(clock_mono_ms() - from, 190, 2000);
 	OK(plat_signal(b.out.server, SIGCONT, e));
-	OK(tmux_ping(&b.t, soon(), e));
+	OK(tmux_look(&b.t, false, soon(), &k, e));
 }
 
 static void a_lost_pipe_is_set_again(void **state)

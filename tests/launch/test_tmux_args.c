@@ -318,10 +318,11 @@ static void a_server_that_is_gone_has_no_session_to_kill(void **state)
 static void a_tmux_that_does_not_answer_is_given_up(void **state)
 {
 	struct world *w = *state;
+	AUTO(tmux_look_done) struct tmux_look k = {.cursor_x = -1};
 	struct tmux t = fake(w, "hang\n");
 	int64_t from = clock_mono_ms();
 
-	FAILS(ERR_TIMEOUT, tmux_ping(&t, from + 200, e));
+	FAILS(ERR_TIMEOUT, tmux_look(&t, false, from + 200, &k, e));
 	assert_in_range(clock_mono_ms() - from, 190, 2000);
 }
 

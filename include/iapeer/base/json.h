@@ -96,9 +96,7 @@ struct json *json_set(struct json *o, const char *key,
 void json_unset(struct json *o, const char *key);
 struct json *json_push(struct json *a, struct json *take_value);
 void json_push_str(struct json *a, const char *value);
-void json_push_i64(struct json *a, int64_t value);
 void json_remove_at(struct json *a, size_t i);
-void json_insert_at(struct json *a, size_t i, struct json *take_value);
 
 /* Two-space indented with a final newline, or one line without. Slashes are not escaped, UTF-8
  * stays; control characters (DEL and C1 too) are escaped, bytes that are not UTF-8 and NUL become

@@ -81,7 +81,6 @@ char **plat_environ(void); /* our environment, as execve takes it */
 int plat_open_below(int dirfd, const char *path, int flags, mode_t mode);
 void plat_close_others(void); /* mark every descriptor above 2 close-on-exec */
 int plat_pipe(int out_fds[static 2], struct err *e) NODISCARD; /* close-on-exec */
-int plat_accept(int fd);                                       /* close-on-exec; -1 with errno */
 struct stat;
 int64_t plat_mtime_ms(const struct stat *st); /* UTC */
 int plat_fsync(int fd);                       /* to the platter; -1 with errno */

@@ -81,8 +81,6 @@ int tmux_heal_pipe(const struct tmux *t, int64_t max_bytes, int keep, int64_t de
  * by are set as in a start. Again does no harm. */
 int tmux_retrofit(const struct tmux *t, const char *root, const char *identity, int64_t deadline_ms,
 		  struct err *e) NODISCARD;
-/* A question that changes nothing; ERR_TIMEOUT when the server does not answer. */
-int tmux_ping(const struct tmux *t, int64_t deadline_ms, struct err *e) NODISCARD;
 /* How the pane's program ended, when its pane is dead; -1 where it is not known. */
 int tmux_dead_pane(const struct tmux *t, int64_t deadline_ms, int *out_status, int *out_signal,
 		   struct err *e) NODISCARD;
