@@ -16,7 +16,7 @@ void fs_names_done(struct fs_names *n)
 	if (n->open)
 		close(n->fd);
 	strv_done(&n->v);
-	*n = (struct fs_names){.open = false};
+	*n = (struct fs_names){.listings = n->listings};
 }
 
 /* By a path that may lead elsewhere by now, over links too: what it leads to is only compared with
@@ -48,6 +48,7 @@ int fs_names_look(struct fs_names *n, int dirfd, const char *path, struct err *e
 	if (is_the_same(n, dirfd, path))
 		return 0;
 	fs_names_done(n);
+	n->listings++;
 	if (fs_open_dir(dirfd, path, &n->fd, e) < 0)
 		return e->code == ERR_NOT_FOUND ? 0 : -1;
 	n->open = true;

@@ -23,17 +23,6 @@ enum proc_state plat_proc_state(struct proc_ref ref)
 	return plat_proc_info(ref.pid, &info, &e) < 0 ? PROC_UNKNOWN : state_of(ref, &info);
 }
 
-enum proc_state plat_proc_state_again(struct proc_ref ref, int *fd)
-{
-	struct proc_info info;
-	struct err e;
-
-	if (ref.pid <= 0)
-		return PROC_GONE;
-	return plat_proc_info_again(ref.pid, fd, &info, &e) < 0 ? PROC_UNKNOWN
-								: state_of(ref, &info);
-}
-
 int plat_proc_ref(pid_t pid, struct proc_ref *out, struct err *e)
 {
 	struct proc_info info;

@@ -18,6 +18,7 @@
 #include "iapeer/base/banned.h"
 
 #define QUIET_TICKS 5
+#define STATS_KEPT  64
 #define SHORT_PART  8   /* memory is short when less than this part of it is available */
 #define PRESSED     500 /* or when somebody waited for it in so much of the last 10 s (5 %) */
 
@@ -81,6 +82,21 @@ static bool is_there(pid_t pid, struct proc_info *out)
 	return plat_proc_info(pid, out, &e) == 0 && out->state != PROC_GONE;
 }
 
+/* Of the first ones the file in /proc stays open, which makes a look half as long; for many it
+ * would be a burden on the kernel. */
+static bool server_is_there(struct watched *w, struct proc_info *out)
+{
+	bool kept = w->stat_fd >= 0, there;
+	struct err e;
+
+	if (!kept && w->k->stats_kept >= STATS_KEPT)
+		return is_there(w->canary.server.pid, out);
+	there = plat_proc_info_again(w->canary.server.pid, &w->stat_fd, out, &e) == 0 &&
+		out->state != PROC_GONE;
+	w->k->stats_kept += (w->stat_fd >= 0) - kept;
+	return there;
+}
+
 /* Take the place of the census before. */
 static void settle(struct census *c, struct census **place)
 {
@@ -101,7 +117,7 @@ static bool weigh_tree(struct watched *w, struct flight_sample *s, struct proc_i
 
 	*out_program = (struct proc_info){.state = PROC_GONE};
 	for (size_t i = 0; i < n; i++) {
-		if (!is_there(pids[i], &info))
+		if (!(i ? is_there(pids[i], &info) : server_is_there(w, &info)))
 			continue;
 		weigh(c, pids[i], &info, w->flight.tree, s->grew, &s->grew_bytes);
 		s->rss_bytes += info.rss_bytes;
@@ -136,26 +152,31 @@ static void weigh_all(struct keeper *k, struct flight_sample *s)
 	settle(c, &k->census);
 }
 
-/* What all samples of this tick have in common; what is available only if that may be little (else
- * the first sample asks). True: memory is short. */
-static bool look_at_machine(struct keeper *k, struct flight_sample *s)
+/* What all samples of one tick have in common. */
+struct machine {
+	struct flight_sample s;
+	bool looked, is_short;
+};
+
+static void look_at_machine(struct keeper *k, struct machine *m)
 {
-	struct mem_info m = {.total = -1, .available = -1};
-	bool is_short;
+	struct mem_info mem = {.total = -1, .available = -1};
+	struct flight_sample *s = &m->s;
 	struct err e;
 
-	if (!plat_memory_ample() && plat_mem_info(&m, &e) < 0)
-		m.available = -1;
-	*s = (struct flight_sample){.at_ms = clock_utc_ms(),
-				    .pressure = plat_memory_pressure(),
-				    .available_bytes = m.available};
-	is_short =
-	    s->pressure >= PRESSED || (m.available >= 0 && m.available < m.total / SHORT_PART);
-	if (is_short)
+	if (m->looked)
+		return;
+	m->looked = true;
+	if (plat_mem_info(&mem, &e) < 0)
+		mem.available = -1;
+	s->available_bytes = mem.available;
+	s->pressure = plat_memory_pressure();
+	m->is_short = s->pressure >= PRESSED ||
+		      (mem.available >= 0 && mem.available < mem.total / SHORT_PART);
+	if (m->is_short)
 		weigh_all(k, s);
 	else
 		keeper_recorder_done(k);
-	return is_short;
 }
 
 void keeper_recorder_done(struct keeper *k)
@@ -219,12 +240,11 @@ struct folders {
 	int logs, state;
 };
 
-static void look_at_one(struct watched *w, const struct folders *in, bool is_short,
-			struct flight_sample *machine)
+static void look_at_one(struct watched *w, const struct folders *in, struct machine *m)
 {
-	struct mem_info m = {.available = -1};
 	struct flight_sample now;
 	struct session s = {.woke_at_ms = w->session.woke_at_ms};
+	int64_t printed, reported;
 	char path[LAYOUT_PATH];
 	struct err e;
 
@@ -232,25 +252,25 @@ static void look_at_one(struct watched *w, const struct folders *in, bool is_sho
 		return;
 	str_cut(s.socket, sizeof s.socket, w->canary.socket);
 	layout_pane_log(&s.id, path);
-	now = *machine;
-	now.printed_at_ms = touched(in->logs, path);
+	printed = touched(in->logs, path);
 	layout_state(&s.id, "reports", path);
-	now.reported_at_ms = w->session.hooks ? touched(in->state, path) : 0;
-	if (is_short || !w->flight.last || now.printed_at_ms != w->flight.printed_at_ms ||
-	    now.reported_at_ms != w->flight.reported_at_ms ||
-	    ++w->flight.quiet_ticks == QUIET_TICKS) {
-		if (machine->available_bytes < 0 && plat_mem_info(&m, &e) == 0)
-			machine->available_bytes = m.available;
-		now.available_bytes = machine->available_bytes;
-		record_one(w, &s, &now);
-	}
+	reported = w->session.hooks ? touched(in->state, path) : 0;
+	if (!m->is_short && w->flight.last && printed == w->flight.printed_at_ms &&
+	    reported == w->flight.reported_at_ms && ++w->flight.quiet_ticks < QUIET_TICKS)
+		return;
+	look_at_machine(w->k, m);
+	now = m->s;
+	now.printed_at_ms = printed;
+	now.reported_at_ms = reported;
+	record_one(w, &s, &now);
 }
 
+/* While much is free nobody asks for what is free, and who waits, but a sample: waiting is then for
+ * the limit of some group. Once memory is short every tick looks. */
 void keeper_record_flight(struct keeper *k)
 {
+	struct machine m = {.s.at_ms = clock_utc_ms()};
 	auto_fd int logs = -1;
-	struct flight_sample machine;
-	bool is_short;
 	struct err e;
 
 	if (!k->watched || k->leaving || !k->fleet.state.open)
@@ -259,7 +279,8 @@ void keeper_record_flight(struct keeper *k)
 		log_warn("recorder", "%s", e.msg);
 		return;
 	}
-	is_short = look_at_machine(k, &machine);
+	if (k->census || !plat_memory_ample())
+		look_at_machine(k, &m);
 	for (struct watched *w = k->watched; w; w = w->next)
-		look_at_one(w, &(struct folders){logs, k->fleet.state.fd}, is_short, &machine);
+		look_at_one(w, &(struct folders){logs, k->fleet.state.fd}, &m);
 }

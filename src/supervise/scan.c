@@ -86,6 +86,7 @@ const struct registry *keeper_registry(struct keeper *k, struct err *e)
 		return NULL;
 	registry_done(&k->registry);
 	k->registry = now;
+	k->registry_reads++;
 	/* One that was written a moment ago may be written again within its clock's grain. */
 	if (clock_utc_ms() - file.mtime_ms < FS_GRAIN_MS)
 		file.exists = false;

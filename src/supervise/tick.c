@@ -1,6 +1,6 @@
 /* The tick (SPEC 8): time is the only thing that no descriptor reports. Everything else is noticed
- * when it happens, and looked at here once more, cheaply: two folders are listed, the records are
- * those read when they were written, and of each server /proc says whether it goes on. */
+ * when it happens, and looked at here once more, cheaply: whether two folders changed, by records
+ * that were read when they were written. What costs more is looked at before something is done. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +19,8 @@
 
 #include "iapeer/base/banned.h"
 
-#define TIDY_MS    3600000
-#define STATS_KEPT 64
-#define AGAIN_MS   1000 /* between two looks at one that is still there */
+#define TIDY_MS  3600000
+#define AGAIN_MS 1000 /* between two looks at one that is still there */
 #define JUMP_MS                                                                                    \
 	5000 /* wall clock and awake time part by more than this: a suspend, or somebody set the   \
 		clock */
@@ -99,13 +98,19 @@ static int64_t limit_of(const struct watched *w, const struct peer_id *id)
 							      : s->ephemeral_unarmed_idle_ms;
 }
 
+/* By what is known, without a look at files. */
+static bool too_early(const struct watched *w, int64_t limit_ms)
+{
+	return !w->attached && clock_mono_ms() - w->activity_mono_ms < limit_ms;
+}
+
 /* Is it idle? Files are looked at only when what we know is old enough to matter, and every time
  * while a client is attached, for nothing is written when he leaves. */
 static bool idle_for(struct watched *w, const struct session *s, bool jumped)
 {
 	int64_t limit_ms = limit_of(w, &s->id);
 
-	if (!w->attached && !jumped && clock_mono_ms() - w->activity_mono_ms < limit_ms)
+	if (!jumped && too_early(w, limit_ms))
 		return false;
 	look_at_activity(w, s, w->looked_mono_ms, !jumped);
 	return !jumped && clock_mono_ms() - w->activity_mono_ms >= limit_ms;
@@ -134,8 +139,10 @@ static void tell(struct json *outcomes, const char *identity, const char *action
 struct tick {
 	struct keeper *k;
 	const struct registry *registry;
-	bool listed; /* of many: fleet and services were read; of one they are asked for */
+	bool listed;    /* of many: the fleet was read, services are; of one they are asked for */
+	bool refreshed; /* the services were, or nobody needed them yet */
 	bool jumped;
+	uint64_t version;      /* of all files that a decision is made by; 0: not known */
 	struct json *outcomes; /* NULL: nobody asked */
 };
 
@@ -175,58 +182,88 @@ static void carry_out(struct watched *w, const struct decision *d, const struct 
 	journal_steady(w->k, w->canary.identity, d, w->attached ? "a client is attached" : reason);
 }
 
-/* Of the first ones the file in /proc stays open, which makes a tick for few half as long; for many
- * it would be a burden on the kernel. */
-static enum proc_state server_of(struct watched *w)
+/* Whose is the peer by now? */
+static bool foreign(const struct peer_id *id, struct tick *t)
 {
-	auto_fd int once = -1;
-	bool kept = w->stat_fd >= 0;
-	enum proc_state s;
+	struct services *s = &t->k->services;
+	struct err e;
 
-	if (!kept && w->k->stats_kept >= STATS_KEPT)
-		return plat_proc_state_again(w->canary.server, &once);
-	s = plat_proc_state_again(w->canary.server, &w->stat_fd);
-	w->k->stats_kept += (w->stat_fd >= 0) - kept;
-	return s;
+	if (!t->listed)
+		return service_guard(id->name, NULL, &e) < 0;
+	if (!t->refreshed)
+		services_refresh(s);
+	t->refreshed = true;
+	return services_guard(s, id->name, NULL, &e) < 0;
+}
+
+/* No event tells whether its server is stopped, or whether a service manager has the peer. Either
+ * leaves it alone, whatever else is so: looked at (`closely`) before something is done, or told. */
+static int see(struct watched *w, struct observe_in *in, bool closely, struct observation *o,
+	       struct tick *t)
+{
+	static const enum proc_state running = PROC_RUNNING;
+	struct err e;
+
+	in->server = closely || w->fd < 0 ? NULL : &running; /* its end is an event */
+	if (observe(in, o, &e) < 0) {
+		log_warn("tick", "identity=%s %s", w->canary.identity, e.msg);
+		return -1;
+	}
+	o->snap.idle = w->idle = in->session && idle_for(w, in->session, t->jumped);
+	observe_duty(in, w->policy, o);
+	o->snap.foreign = closely && foreign(&in->id, t);
+	return 0;
+}
+
+static bool told(const struct tick *t)
+{
+	return t->outcomes || t->k->settings.log_verbose;
+}
+
+static bool program_watched(const struct watched *w)
+{
+	return w->pane && uv_is_active((uv_handle_t *)&w->pane->poll);
+}
+
+/* It was left alone, its files are those that this was decided by, it and its program go on (their
+ * ends are events), and it is too early for it to be idle: it is left alone again. */
+static bool as_before(const struct watched *w, const struct tick *t)
+{
+	return w->left_alone && w->left_alone == t->version && w->fd >= 0 && program_watched(w) &&
+	       w->policy != WAKE_EPHEMERAL && too_early(w, w->k->settings.idle_ms) && !t->jumped &&
+	       !told(t);
 }
 
 /* In full, for what an event did not tell, or tells too late. */
 static void decide_one(struct watched *w, const struct peer_id *id, struct observation *o,
-		       const struct tick *t)
+		       struct tick *t)
 {
 	struct session s;
-	bool known = session_of(w, id, &s);
 	struct observe_in in = {.layout = w->k->layout,
 				.settings = &w->k->settings,
 				.record = registry_find(t->registry, id->name),
 				.id = *id,
 				.fleet = t->listed ? &t->k->fleet : NULL,
-				.session = known ? &s : NULL,
-				.program_watched =
-				    w->pane && uv_is_active((uv_handle_t *)&w->pane->poll),
+				.session = session_of(w, id, &s) ? &s : NULL,
+				.program_watched = program_watched(w),
 				.armed = &w->canary};
 	struct decision d = {.word = "unregistered", .rule = ""};
-	enum proc_state server;
-	struct err e;
 
 	w->idle = false;
+	w->left_alone = 0;
 	if (!in.record) {
 		carry_out(w, &d, t);
 		return;
 	}
-	if (in.session && in.program_watched) {
-		server = server_of(w);
-		in.server = &server;
+	for (int closely = 0; closely < 2; closely++) {
+		if (see(w, &in, closely, o, t) < 0)
+			return;
+		d = decide(TRIG_TICK, &o->snap);
+		if (d.action <= ACT_REFUSE_UNKNOWN && !told(t))
+			break;
 	}
-	if (observe(&in, o, &e) < 0) {
-		log_warn("tick", "identity=%s %s", w->canary.identity, e.msg);
-		return;
-	}
-	o->snap.idle = w->idle = known && idle_for(w, &s, t->jumped);
-	observe_duty(&in, w->policy, o);
-	o->snap.foreign = (t->listed ? services_guard(&w->k->services, id->name, NULL, &e)
-				     : service_guard(id->name, NULL, &e)) < 0;
-	d = decide(TRIG_TICK, &o->snap);
+	if (d.action == ACT_NONE && o->snap.session == SESSION_LIVE)
+		w->left_alone = t->version;
 	carry_out(w, &d, t);
 }
 
@@ -249,18 +286,18 @@ static int prepare(struct tick *t, struct err *e)
 	t->registry = keeper_registry(t->k, e);
 	if (!t->registry || fleet_scan(t->k->layout, &t->k->fleet, e) < 0)
 		return -1;
-	services_refresh(&t->k->services);
 	t->listed = true;
+	t->version = t->k->fleet.state.listings + t->k->fleet.socks.listings + t->k->registry_reads;
 	return 0;
 }
 
-static void look_at(struct watched *w, struct observation *o, const struct tick *t)
+static void look_at(struct watched *w, struct observation *o, struct tick *t)
 {
 	struct peer_id id;
 	struct err e;
 
 	keeper_watch_exit(w);
-	if (w->dying || peer_parse(w->canary.identity, &id, &e) < 0)
+	if (w->dying || as_before(w, t) || peer_parse(w->canary.identity, &id, &e) < 0)
 		return;
 	decide_one(w, &id, o, t);
 	if (w->policy == WAKE_EPHEMERAL)

@@ -104,6 +104,7 @@ static void learn_session(struct watched *w)
 	struct err e;
 
 	w->session.known = false;
+	w->left_alone = 0;
 	if (w->dying || peer_parse(w->canary.identity, &id, &e) < 0 ||
 	    session_load(w->k->layout, &id, &s, &e) < 0 || s.server.pid != w->canary.server.pid ||
 	    s.server.birth != w->canary.server.birth)

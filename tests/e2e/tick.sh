@@ -122,6 +122,22 @@ check_soon "watched again" 5 test -e "$STATE/shell-ann.canary"
 must iapeer send ann true # behind that worker
 alive ann "has not been parked" "$pid"
 
+# ---- what no event told: the folder that is watched is not the one that stands there, and a peer that was left alone
+# tick after tick is looked at again
+keep 3600
+make fay
+from=$SECONDS
+some_ticks() { [ $((SECONDS - from)) -ge 5 ]; }
+check_soon "ticks pass" 10 some_ticks
+must cp -R "$STATE" "$STATE.restored"
+: >"$STATE.restored/shell-fay.stopped"
+must mv "$STATE" "$STATE.before"
+must mv "$STATE.restored" "$STATE"
+check_soon "stopped in the restored one: parked" 5 is_gone shell-fay
+check_has "by the tick" "$(ticks_of fay)" 'action=reaped-stopped'
+must iapeer supervise --stop
+keep 3600
+
 # ---- the clock is set
 lib=$(find /usr/lib /usr/local/lib /opt/homebrew/lib -name 'libfaketime*.so.1' 2>/dev/null | sort | sed -n 1p)
 # A sanitizer wants to be the first library, which a preloaded one is.

@@ -20,8 +20,9 @@ struct fs_names {
 	int fd; /* when open: the folder itself, for files in it by their name */
 	dev_t device;
 	ino_t inode;
-	int64_t mtime_ms; /* when they were listed */
-	bool settled;     /* that was FS_GRAIN_MS ago by then: a change since shows */
+	int64_t mtime_ms;  /* when they were listed */
+	bool settled;      /* that was FS_GRAIN_MS ago by then: a change since shows */
+	uint64_t listings; /* how often they were looked up: as long as it stays, so did they */
 };
 
 /* As it is now. dirfd and path as for fs_open_dir(). On failure there are none. */

@@ -42,7 +42,6 @@ int plat_proc_info_again(pid_t pid, int *fd, struct proc_info *out, struct err *
 int64_t plat_proc_rss(pid_t pid);
 /* Is that very process there and not a zombie? PROC_UNKNOWN where the system will not say. */
 enum proc_state plat_proc_state(struct proc_ref ref);
-enum proc_state plat_proc_state_again(struct proc_ref ref, int *fd);
 int plat_proc_ref(pid_t pid, struct proc_ref *out,
 		  struct err *e) NODISCARD; /* ERR_NOT_FOUND when gone */
 /* The words that a process of our own user was started with, and its environment, each ended by a

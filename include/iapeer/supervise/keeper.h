@@ -55,6 +55,7 @@ struct watched {
 	int64_t looked_mono_ms;
 	bool attached;           /* a client was, when last looked at */
 	bool idle;               /* by the last tick, for as long as it may be */
+	uint64_t left_alone;     /* by a tick that saw this version of the files; 0: by none */
 	enum wake_policy policy; /* when its session came on record */
 	int64_t due_mono_ms; /* to be looked at then, before the next tick; 0: the tick is enough */
 	int64_t ask_ms;      /* its server was stopped: asked again after so long; 0: it answers */
@@ -175,6 +176,7 @@ struct keeper {
 	struct fleet fleet;
 	struct registry registry; /* as it was when this was its file: keeper_registry() */
 	struct fs_info registry_file;
+	uint64_t registry_reads;
 	uint64_t trimmed_for; /* inode of the one after which memory was given back */
 	struct {
 		int64_t wait_ms; /* 0: none is */
