@@ -26,6 +26,7 @@
 #include "iapeer/base/banned.h"
 
 #define KEEPER_WAIT_MS   10000
+#define KEEPER_LEAST_MS  2000
 #define NUDGE_MS         20
 #define WITHDRAW_WAIT_MS 2000
 
@@ -186,6 +187,7 @@ static int check_state(struct send *s, struct err *e)
 
 int send_check(struct send *s, struct err *e)
 {
+	s->until_ms = clock_mono_ms() + s->timeout_ms;
 	if (find_peer(s, e) < 0 || check_message(&s->item, &s->manifest, e) < 0 ||
 	    find_duplicate(s, e) < 0)
 		return -1;
@@ -257,12 +259,25 @@ static void wait_longer(const struct send *s)
 		log_warn("send", "%s", e.msg);
 }
 
+/* A keeper takes a moment to start, also for who has none. */
+static int need_keeper(const struct send *s, struct err *e)
+{
+	int64_t now = clock_mono_ms(), until = s->until_ms + KEEPER_GRACE_MS;
+
+	if (until > now + KEEPER_WAIT_MS)
+		until = now + KEEPER_WAIT_MS;
+	if (until < now + KEEPER_LEAST_MS)
+		until = now + KEEPER_LEAST_MS;
+	if (keeper_ensure(s->w.layout, until, e) == 0)
+		return 0;
+	return s->duplicate ? -1 : err_wrap(e, "not accepted");
+}
+
 int send_accept(struct send *s, struct err *e)
 {
 	if (send_settled(s))
 		return 0;
-	if ((!s->duplicate && queue_room(s->w.layout, e) < 0) ||
-	    keeper_ensure(s->w.layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0)
+	if ((!s->duplicate && queue_room(s->w.layout, e) < 0) || need_keeper(s, e) < 0)
 		return -1;
 	if (s->duplicate && wants_turn(s))
 		wait_longer(s);
@@ -294,7 +309,7 @@ static bool waits_its_turn(const struct send *s)
 
 int send_begin(struct send *s, struct await *a, struct err *e)
 {
-	a->deadline_ms = clock_mono_ms() + s->timeout_ms;
+	a->deadline_ms = s->until_ms;
 	s->others_first = waits_its_turn(s);
 	if (s->item.wait == WAIT_ACCEPTED || s->others_first)
 		a->deadline_ms = clock_mono_ms() + NUDGE_MS; /* not waited for */

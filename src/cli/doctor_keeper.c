@@ -109,6 +109,7 @@ void doctor_keeper(struct doctor *d)
 	auto_json struct json *hello = json_object();
 	auto_json struct json *reply = NULL;
 	int64_t until = clock_mono_ms() + ANSWER_MS;
+	char advice[160];
 	struct err e;
 	pid_t pid;
 
@@ -121,13 +122,17 @@ void doctor_keeper(struct doctor *d)
 		return;
 	}
 	json_set_str(hello, "op", "hello");
-	if (keeper_connect(&d->c->layout, false, until, &link, &e) < 0 ||
-	    keeper_ask(&link, hello, until, &reply, &e) < 0)
-		doctor_say(d, FOUND_BAD, "keeper",
-			   "kill it: the next command starts another, and sessions stay",
-			   "pid %ld runs, but does not answer: %s", (long)pid, e.msg);
-	else
+	if (keeper_connect(&d->c->layout, false, until, &link, &e) == 0 &&
+	    keeper_ask(&link, hello, until, &reply, &e) == 0) {
 		compare(d, pid, reply);
+		return;
+	}
+	snprintf(advice, sizeof advice,
+		 "kill -CONT %ld if it is stopped; else kill it: the next command starts another, "
+		 "and sessions stay",
+		 (long)pid);
+	doctor_say(d, FOUND_BAD, "keeper", advice, "pid %ld runs, but does not serve: %s",
+		   (long)pid, e.msg);
 }
 
 /* ---- what dies with what ---- */

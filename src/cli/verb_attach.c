@@ -154,7 +154,8 @@ int verb_run(struct ctx *c, const struct parsed *p, struct err *e)
 
 	if (peer_of_folder(c, parsed_arg(p, 0), &r, &id, e) < 0)
 		return -1;
-	if (mark_clear(&c->layout, &id, MARK_STOPPED, e) < 0 ||
+	if (keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0 ||
+	    mark_clear(&c->layout, &id, MARK_STOPPED, e) < 0 ||
 	    mark_set(&c->layout, &id, MARK_NEW_EAGER, e) < 0)
 		return -1;
 	if (c->term.err_tty && !c->json)

@@ -10,7 +10,6 @@
 
 #include "iapeer/base/banned.h"
 
-#define AWAIT_GRACE_MS  2000
 #define LONGEST_POLL_MS 3600000
 
 void await_done(struct await *a)
@@ -28,7 +27,7 @@ int await_fd(const struct await *a)
 
 int await_left_ms(const struct await *a)
 {
-	int64_t left = a->deadline_ms + AWAIT_GRACE_MS - clock_mono_ms();
+	int64_t left = a->deadline_ms + KEEPER_GRACE_MS - clock_mono_ms();
 
 	return left < 0 ? 0 : left > LONGEST_POLL_MS ? LONGEST_POLL_MS : (int)left;
 }
@@ -43,11 +42,11 @@ static int ask(struct await *a, struct err *e)
 		keeper_close(&a->link);
 		buf_cut(&a->in, 0);
 		if (left <= 0)
-			return err_set(e, ERR_TIMEOUT, 0, "%s",
-				       asked ? "no keeper answers" : "it was not waited for");
+			return asked ? keeper_silent(a->layout, e)
+				     : err_set(e, ERR_TIMEOUT, 0, "it was not waited for");
 		json_set_i64(a->request, "timeout_ms", left);
-		if (keeper_connect(a->layout, true, a->deadline_ms + AWAIT_GRACE_MS, &a->link, e) ==
-			0 &&
+		if (keeper_connect(a->layout, true, a->deadline_ms + KEEPER_GRACE_MS, &a->link,
+				   e) == 0 &&
 		    keeper_request(&a->link, a->request, e) == 0)
 			return 0;
 		if (e->code != ERR_NOT_FOUND)
@@ -120,7 +119,7 @@ int await_step(struct await *a, char *reason, size_t size, struct err *e)
 	if (rc > 0 && await_left_ms(a) > 0)
 		return 1;
 	if (rc > 0)
-		rc = err_set(e, ERR_TIMEOUT, 0, "the keeper did not answer in time");
+		rc = keeper_silent(a->layout, e);
 	if (rc == 0)
 		return understand(a, reason, size, e);
 	str_cut(reason, size, e->msg);

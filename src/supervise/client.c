@@ -1,6 +1,7 @@
 #include "iapeer/supervise/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +25,8 @@
 
 #include "iapeer/base/banned.h"
 
+#define HELLO_MS 1000
+
 void keeper_close(struct keeper_link *k)
 {
 	if (k->fd >= 0)
@@ -38,6 +41,50 @@ int keeper_pid(const struct layout *l, pid_t *out, struct err *e)
 	return lock_holder(l->root_fd, LAYOUT_KEEPER_LOCK, out, what, sizeof what, e);
 }
 
+static bool is_stopped(const struct layout *l, pid_t *out_pid)
+{
+	struct proc_ref keeper;
+	struct err e;
+
+	*out_pid = 0;
+	return keeper_pid(l, out_pid, &e) == 0 && *out_pid &&
+	       plat_proc_ref(*out_pid, &keeper, &e) == 0 && plat_proc_state(keeper) == PROC_STOPPED;
+}
+
+int keeper_silent(const struct layout *l, struct err *e)
+{
+	pid_t pid;
+
+	if (is_stopped(l, &pid)) {
+		err_set(e, ERR_TIMEOUT, 0,
+			"the keeper does not answer: its process (pid %ld) is stopped by a signal",
+			(long)pid);
+		return err_hint(e, "let it go on: kill -CONT %ld", (long)pid);
+	}
+	if (!pid)
+		return err_set(e, ERR_TIMEOUT, 0, "no keeper answers");
+	err_set(e, ERR_TIMEOUT, 0, "the keeper (pid %ld) did not answer in time", (long)pid);
+	return err_hint(e, "`iapeer doctor` says what is wrong with it");
+}
+
+/* Connected without waiting: a keeper that takes nobody any more has a full line, and a connect()
+ * that blocks would wait in it for ever. */
+static int reach(int fd, const struct sockaddr_un *addr, struct err *e)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return err_set(e, ERR_FAILED, errno, "make a socket");
+	if (connect(fd, (const struct sockaddr *)addr, sizeof *addr) < 0)
+		return err_set(e,
+			       errno == ENOENT || errno == ECONNREFUSED ? ERR_NOT_FOUND
+			       : errno == EAGAIN                        ? ERR_TIMEOUT
+									: ERR_FAILED,
+			       errno, "reach the keeper");
+	return fcntl(fd, F_SETFL, flags) < 0 ? err_set(e, ERR_FAILED, errno, "make a socket") : 0;
+}
+
+/* ERR_NOT_FOUND: none is there. ERR_TIMEOUT: too many wait for it. */
 static int connect_once(const struct layout *l, int *out_fd, struct err *e)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -53,11 +100,7 @@ static int connect_once(const struct layout *l, int *out_fd, struct err *e)
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (fd < 0)
 		return err_set(e, ERR_FAILED, errno, "make a socket");
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof addr) < 0)
-		return err_set(
-		    e, errno == ENOENT || errno == ECONNREFUSED ? ERR_NOT_FOUND : ERR_FAILED, errno,
-		    "reach the keeper");
-	if (plat_peer(fd, &uid, &pid, e) < 0)
+	if (reach(fd, &addr, e) < 0 || plat_peer(fd, &uid, &pid, e) < 0)
 		return -1;
 	if (uid != geteuid())
 		return err_set(e, ERR_REFUSED, 0,
@@ -80,20 +123,21 @@ static int send_line(int fd, const struct json *request, struct err *e)
 	return 0;
 }
 
-static int read_line(int fd, int64_t deadline_ms, struct buf *out, struct err *e)
+static int read_line(const struct keeper_link *k, int64_t deadline_ms, struct buf *out,
+		     struct err *e)
 {
 	char chunk[4096];
 
 	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
+		struct pollfd p = {.fd = k->fd, .events = POLLIN};
 		int64_t left = deadline_ms - clock_mono_ms();
 		ssize_t n;
 
 		if (left <= 0)
-			return err_set(e, ERR_TIMEOUT, 0, "the keeper did not answer in time");
+			return keeper_silent(k->layout, e);
 		if (poll(&p, 1, left > 3600000 ? 3600000 : (int)left) <= 0)
 			continue;
-		n = read(fd, chunk, sizeof chunk);
+		n = read(k->fd, chunk, sizeof chunk);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -137,9 +181,30 @@ int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadli
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_LINE);
 
-	if (send_line(k->fd, request, e) < 0 || read_line(k->fd, deadline_ms, &b, e) < 0)
+	if (send_line(k->fd, request, e) < 0 || read_line(k, deadline_ms, &b, e) < 0)
 		return -1;
 	return keeper_reply(buf_cstr(&b), out_reply, e);
+}
+
+/* It answers at once. One that is stopped will not, however long it is waited for; but it may be
+ * for a moment only, so it is given one. */
+static int say_hello(struct keeper_link *k, int64_t deadline_ms, struct json **out_reply,
+		     struct err *e)
+{
+	AUTO(buf_done) struct buf b = BUF_INIT(CAP_LINE);
+	auto_json struct json *ask = json_object();
+	int64_t moment = clock_mono_ms() + HELLO_MS;
+	pid_t pid;
+	int rc;
+
+	json_set_str(ask, "op", "hello");
+	if (send_line(k->fd, ask, e) < 0)
+		return -1;
+	rc = read_line(k, moment < deadline_ms ? moment : deadline_ms, &b, e);
+	if (rc < 0 && e->code == ERR_TIMEOUT && moment < deadline_ms &&
+	    !is_stopped(k->layout, &pid))
+		rc = read_line(k, deadline_ms, &b, e);
+	return rc < 0 ? -1 : keeper_reply(buf_cstr(&b), out_reply, e);
 }
 
 /* The build that <root>/bin/iapeer names is the one that should keep: an older keeper is asked to
@@ -157,7 +222,6 @@ static bool installed_build(const struct layout *l)
 /* 1: it left, connect again. 0: it is fine. */
 static int greet(const struct layout *l, struct keeper_link *k, int64_t deadline_ms, struct err *e)
 {
-	auto_json struct json *ask = json_object();
 	auto_json struct json *reply = NULL;
 	auto_json struct json *leave = json_object();
 	auto_json struct json *left = NULL;
@@ -170,8 +234,7 @@ static int greet(const struct layout *l, struct keeper_link *k, int64_t deadline
 	 * altogether would leave panes without a log. */
 	if (binary_link_ensure(l, e) < 0)
 		return -1;
-	json_set_str(ask, "op", "hello");
-	if (keeper_ask(k, ask, deadline_ms, &reply, e) < 0)
+	if (say_hello(k, deadline_ms, &reply, e) < 0)
 		return -1;
 	build = json_text(json_get(reply, "build"));
 	if (build && strcmp(build, build_id) != 0 && installed_build(l)) {
@@ -199,10 +262,12 @@ static int greet(const struct layout *l, struct keeper_link *k, int64_t deadline
 static int try_connect(const struct layout *l, bool start, int64_t deadline_ms,
 		       struct keeper_link *out, struct err *e)
 {
-	AUTO(keeper_close) struct keeper_link k = KEEPER_LINK_INIT;
+	AUTO(keeper_close) struct keeper_link k = {.fd = -1, .layout = l};
 	int rc;
 
 	if (connect_once(l, &k.fd, e) < 0) {
+		if (e->code == ERR_TIMEOUT)
+			return 1;
 		if (e->code != ERR_NOT_FOUND || !start)
 			return -1;
 		if (reference_refuse(l, e) < 0) /* our keeper would only say so to nobody */
@@ -223,14 +288,15 @@ int keeper_connect(const struct layout *l, bool start, int64_t deadline_ms, stru
 	struct err why;
 	int rc;
 
+	out->layout = l;
 	while ((rc = try_connect(l, start, deadline_ms, out, &why)) > 0) {
 		if (clock_mono_ms() >= deadline_ms)
-			return err_set(e, ERR_TIMEOUT, 0, "no keeper answers");
+			return keeper_silent(l, e);
 		poll(NULL, 0, 5); /* it leaves, or another command's keeper is about to listen */
 	}
 	if (rc < 0) {
 		*e = why;
-		if (start && e->code == ERR_TIMEOUT)
+		if (start && e->code == ERR_TIMEOUT && !e->hint[0])
 			return err_hint(e, "`iapeer doctor` says what is wrong with it");
 	}
 	return rc;
@@ -253,11 +319,11 @@ static int ask_on(const struct layout *l, struct json *request, int64_t deadline
 		int64_t left = deadline_ms - clock_mono_ms();
 
 		if (left <= 0)
-			return err_set(e, ERR_TIMEOUT, 0, "no keeper answers");
+			return keeper_silent(l, e);
 		json_set_i64(request, "timeout_ms", left);
 		/* A little longer than we asked it to wait: its answer says why, ours could not. */
-		if (keeper_connect(l, true, deadline_ms + 2000, &k, e) == 0 &&
-		    keeper_ask(&k, request, deadline_ms + 2000, out_reply, e) == 0)
+		if (keeper_connect(l, true, deadline_ms + KEEPER_GRACE_MS, &k, e) == 0 &&
+		    keeper_ask(&k, request, deadline_ms + KEEPER_GRACE_MS, out_reply, e) == 0)
 			return 0;
 		if (e->code != ERR_NOT_FOUND)
 			return -1;

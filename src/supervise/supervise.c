@@ -297,10 +297,13 @@ int supervise_stop(const struct layout *l, int64_t deadline_ms, bool *out_was, s
 		return 0;
 	*out_was = true;
 	json_set_str(ask, "op", "leave");
-	/* One that does not listen (yet, or any more) is told by a signal. */
-	if (keeper_connect(l, false, deadline_ms, &link, e) < 0 ||
+	/* One that does not listen (yet, or any more) is told by a signal, which one that is
+	 * stopped sees when it goes on. */
+	if (plat_proc_state(keeper) == PROC_STOPPED ||
+	    keeper_connect(l, false, deadline_ms, &link, e) < 0 ||
 	    keeper_ask(&link, ask, deadline_ms, &reply, e) < 0)
-		if (plat_signal(keeper, SIGTERM, e) < 0 && e->code != ERR_NOT_FOUND)
+		if ((plat_signal(keeper, SIGTERM, e) < 0 || plat_signal(keeper, SIGCONT, e) < 0) &&
+		    e->code != ERR_NOT_FOUND)
 			return -1;
 	if (!plat_exit_wait(keeper, deadline_ms))
 		return err_set(e, ERR_TIMEOUT, 0, "the keeper (pid %ld) does not leave", (long)pid);

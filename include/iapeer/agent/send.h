@@ -28,10 +28,11 @@ struct send {
 	 * the new one. */
 	const char *typed, *runtime, *from; /* borrowed; the latter two may be NULL */
 	struct queue_item item;
-	int64_t timeout_ms;
+	int64_t timeout_ms; /* of all of it, from send_check() on */
 	bool
 	    by_program; /* a program asks: outside of a session it is not the person at the shell */
 	/* What is found. */
+	int64_t until_ms; /* monotonic: the time is over then */
 	struct sender sender;
 	struct strv hops; /* delivery/chain.h */
 	struct peer_id id;

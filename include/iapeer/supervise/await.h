@@ -27,7 +27,7 @@ int await_begin(struct await *a, const struct layout *l, const struct peer_id *i
 /* Poll it for input, for so long. */
 int await_fd(const struct await *a);
 int await_left_ms(const struct await *a);
-/* Call it when the descriptor is readable or nothing is left (2 s past the deadline: the keeper's
+/* Call it when the descriptor is readable or nothing is left (1 s past the deadline: the keeper's
  * own answer says why, ours could not). 1: wait on (the descriptor may be another). 0: its receipt
  * is there, or its turn has ended. -1: ERR_TIMEOUT past the deadline, *reason why it still waits;
  * ERR_REFUSED, ERR_STOPPED, ERR_USAGE or ERR_CORRUPT when it will not be delivered until somebody

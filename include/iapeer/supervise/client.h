@@ -4,8 +4,12 @@
 #include "iapeer/base/json.h"
 #include "iapeer/registry/layout.h"
 
+/* Its own answer, that the time is over and why, is waited for so much longer. */
+#define KEEPER_GRACE_MS 1000
+
 struct keeper_link {
-	int fd; /* -1: none */
+	int fd;                      /* -1: none */
+	const struct layout *layout; /* whose keeper; borrowed */
 };
 #define KEEPER_LINK_INIT                                                                           \
 	{                                                                                          \
@@ -13,7 +17,8 @@ struct keeper_link {
 	}
 
 /* Connect; `start`: start one if none answers, and wait until it does. ERR_NOT_FOUND: none runs
- * (start false). The other end must be ours by uid. */
+ * (start false). ERR_TIMEOUT: past the deadline, or sooner where it cannot answer (keeper_silent).
+ * The other end must be ours by uid. */
 int keeper_connect(const struct layout *l, bool start, int64_t deadline_ms, struct keeper_link *out,
 		   struct err *e) NODISCARD;
 void keeper_close(struct keeper_link *k);
@@ -26,6 +31,8 @@ int keeper_ask(struct keeper_link *k, const struct json *request, int64_t deadli
  * away; the line it answered (a newline ends it), its `error` made *e. */
 int keeper_request(struct keeper_link *k, const struct json *request, struct err *e) NODISCARD;
 int keeper_reply(const char *line, struct json **out_reply, struct err *e) NODISCARD;
+/* No answer came: ERR_TIMEOUT, with what is known of why. Returns -1. */
+int keeper_silent(const struct layout *l, struct err *e);
 /* The keeper's pid, 0 when none lives. Starts nothing. */
 int keeper_pid(const struct layout *l, pid_t *out, struct err *e) NODISCARD;
 
