@@ -243,9 +243,11 @@ int fs_list(int dirfd, const char *path, struct strv *out, struct err *e)
 		close(fd);
 		return err_set(e, ERR_FAILED, errno, "list %s", path);
 	}
-	while ((entry = readdir(d)) != NULL)
+	while ((errno = 0, entry = readdir(d)) != NULL)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			strv_add(out, entry->d_name);
+	if (errno)
+		return err_set(e, ERR_FAILED, errno, "list %s", path);
 	strv_sort(out);
 	return 0;
 }

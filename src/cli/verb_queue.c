@@ -191,22 +191,39 @@ static int retry(struct ctx *c, const struct targets *t, const char *message_id,
 	return deliver_now(c, &id, message_id, e);
 }
 
+/* Under the peer's lock: nobody takes it from the queue, and its number to another, before it is
+ * written again. 0: the queue is empty. */
+static int force_head(const struct ctx *c, const struct peer_id *id, struct queue_item *m,
+		      struct err *e)
+{
+	AUTO(lock_done) struct lock lock = LOCK_INIT;
+	AUTO(strv_done) struct strv files = STRV_INIT;
+
+	if (peer_lock(c, id, "queue --force-next", LOCK_WAIT_MS, &lock, e) < 0 ||
+	    queue_files(&c->layout, id, &files, e) < 0)
+		return -1;
+	if (files.n == 0)
+		return 0;
+	return queue_read(&c->layout, id, files.v[0], m, e) < 0 ||
+		       queue_force(&c->layout, id, files.v[0], e) < 0
+		   ? -1
+		   : 1;
+}
+
 /* A person's way past a draft or a busy program: the head of the queue is pasted all the same. */
 static int force_next(struct ctx *c, const struct targets *t, struct err *e)
 {
 	for (size_t i = 0; i < t->n; i++) {
-		AUTO(strv_done) struct strv files = STRV_INIT;
 		AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE};
+		int rc;
 
-		if (queue_files(&c->layout, &t->v[i].id, &files, e) < 0)
-			return -1;
-		if (files.n == 0)
+		if (queue_depth(&c->layout, &t->v[i].id) == 0)
 			continue;
-		if (queue_read(&c->layout, &t->v[i].id, files.v[0], &m, e) < 0 ||
-		    keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0 ||
-		    queue_force(&c->layout, &t->v[i].id, files.v[0], e) < 0)
+		if (keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0)
 			return -1;
-		return deliver_now(c, &t->v[i].id, m.id, e);
+		rc = force_head(c, &t->v[i].id, &m, e);
+		if (rc != 0)
+			return rc < 0 ? -1 : deliver_now(c, &t->v[i].id, m.id, e);
 	}
 	return err_set(e, ERR_FAILED, 0, "nothing waits");
 }
