@@ -141,18 +141,20 @@ static int next(const struct deliver_in *in, struct deliver_out *out, struct err
 	const struct peer_id *id = &in->session->id;
 	struct sending s = {.server = 0};
 	struct paste p;
-	int rc;
+	int rc, settled;
 
 	if (queue_files(in->layout, id, &files, e) < 0)
 		return -1;
 	if (files.n == 0)
 		return 0;
 	if (queue_read(in->layout, id, files.v[0], &m, e) < 0) {
-		log_warn("delivery", "put aside: %s", e->msg);
 		return e->code == ERR_CORRUPT || e->code == ERR_NOT_FOUND ? 1 : -1;
 	}
-	if (deliver_has_receipt(in->layout, id, m.id))
-		return queue_remove(in->layout, id, m.file, e) < 0 ? -1 : 1;
+	settled = deliver_has_receipt(in->layout, id, m.id, e);
+	if (settled > 0)
+		settled = queue_remove(in->layout, id, m.file, e) < 0 ? -1 : 1;
+	if (settled != 0)
+		return settled;
 	rc = deliver_one(in, &m, &s, &p, e);
 	if (rc < 0)
 		return -1;

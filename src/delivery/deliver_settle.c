@@ -95,11 +95,30 @@ static int find_item(const struct deliver_in *in, const struct peer_id *id, cons
 		     struct queue_item *m, struct err *e)
 {
 	char file[sizeof m->file] = "";
+	int settled = 1;
 
-	if (queue_find(in->layout, id, s->id, file, e) < 0 ||
-	    deliver_has_receipt(in->layout, id, s->id))
+	if (queue_find(in->layout, id, s->id, file, e) == 0)
+		settled = deliver_has_receipt(in->layout, id, s->id, e);
+	else if (e->code != ERR_NOT_FOUND)
+		settled = -1;
+	if (settled > 0)
 		return tidy(in, id, file, e) < 0 ? -1 : 1;
+	if (settled < 0)
+		return -1;
 	return queue_read(in->layout, id, file, m, e);
+}
+
+/* 1: none that anybody can read. */
+static int load_intent(const struct deliver_in *in, const struct peer_id *id, struct sending *s,
+		       struct err *e)
+{
+	if (sending_load(in->layout, id, s, e) == 0)
+		return 0;
+	/* No descriptor is free, a disk fails: it may be read the next time. */
+	if (e->code == ERR_FAILED)
+		return -1;
+	log_warn("delivery", "unreadable intent dropped: %s", e->msg);
+	return sending_drop(in->layout, id, e) < 0 ? -1 : 1;
 }
 
 int deliver_settle(const struct deliver_in *in, const struct peer_id *id, struct deliver_out *out,
@@ -115,11 +134,9 @@ int deliver_settle(const struct deliver_in *in, const struct peer_id *id, struct
 	int rc;
 
 	*out = (struct deliver_out){.delivered = 0};
-	if (sending_load(in->layout, id, &s, e) < 0) {
-		log_warn("delivery", "unreadable intent dropped: %s", e->msg);
-		return sending_drop(in->layout, id, e);
-	}
-	rc = find_item(in, id, &s, &m, e);
+	rc = load_intent(in, id, &s, e);
+	if (rc == 0)
+		rc = find_item(in, id, &s, &m, e);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	deliver_compose(in, &m, &text);

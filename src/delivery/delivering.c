@@ -161,12 +161,14 @@ void deliver_result(const struct paste *p, struct receipt *r)
 	str_cut(r->reason, sizeof r->reason, p->reason);
 }
 
-bool deliver_has_receipt(const struct layout *l, const struct peer_id *id, const char *message_id)
+int deliver_has_receipt(const struct layout *l, const struct peer_id *id, const char *message_id,
+			struct err *e)
 {
 	AUTO(receipt_done) struct receipt r = {.rung = RUNG_NONE};
-	struct err e;
 
-	return receipt_load(l, id, message_id, &r, &e) == 0;
+	if (receipt_load(l, id, message_id, &r, e) == 0)
+		return 1;
+	return e->code == ERR_NOT_FOUND || e->code == ERR_CORRUPT ? 0 : -1;
 }
 
 static bool turn_of(const struct deliver_in *in, const struct queue_item *m, const struct paste *p,

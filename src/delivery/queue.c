@@ -269,7 +269,6 @@ int queue_read(const struct layout *l, const struct peer_id *id, const char *fil
 	auto_json struct json *j = NULL;
 	char path[LAYOUT_PATH + 64], aside[LAYOUT_PATH + 80];
 	struct queue_item m = {.kind = ITEM_MESSAGE};
-	struct err ignored;
 
 	queue_path(id, file, path, sizeof path);
 	if (fs_read(l->root_fd, path, &b, e) < 0)
@@ -283,10 +282,10 @@ int queue_read(const struct layout *l, const struct peer_id *id, const char *fil
 	/* One item that nobody can read must not hold up the others; it is kept for a person to
 	 * look at. */
 	snprintf(aside, sizeof aside, "%s.bad", path);
-	if (fs_rename(l->root_fd, path, aside, &ignored) < 0)
-		log_warn("queue", "%s", ignored.msg);
-	e->code = ERR_CORRUPT;
-	return -1;
+	log_warn("queue", "%s", e->msg);
+	if (fs_rename(l->root_fd, path, aside, e) < 0)
+		return -1; /* it is still the head */
+	return err_set(e, ERR_CORRUPT, 0, "%s cannot be read, and was put aside", path);
 }
 
 int queue_remove(const struct layout *l, const struct peer_id *id, const char *file, struct err *e)
@@ -307,7 +306,12 @@ int queue_find(const struct layout *l, const struct peer_id *id, const char *mes
 	for (size_t i = 0; i < files.n; i++) {
 		AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE};
 
-		if (queue_read(l, id, files.v[i], &m, e) == 0 && strcmp(m.id, message_id) == 0) {
+		if (queue_read(l, id, files.v[i], &m, e) < 0) {
+			if (e->code == ERR_CORRUPT || e->code == ERR_NOT_FOUND)
+				continue;
+			return -1;
+		}
+		if (strcmp(m.id, message_id) == 0) {
 			str_cut(out_file, 64, files.v[i]);
 			return 0;
 		}

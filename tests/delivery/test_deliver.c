@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "scratch.h"
 
@@ -210,6 +211,58 @@ static void a_head_that_nobody_can_read_is_passed_over(void **state)
 	    world_exists(w, ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.queue/0000000001.json.bad"));
 }
 
+static void link_in_place_of(const struct world *w, const char *what)
+{
+	char path[LAYOUT_PATH];
+	struct err why;
+
+	layout_state(&w->id, what, path);
+	OK(fs_remove_tree(w->l.root_fd, path, &why));
+	OK(fs_symlink("elsewhere", w->l.root_fd, path, &why));
+}
+
+/* What cannot be told now must not be taken for "never": it would be pasted twice. */
+static void while_it_cannot_be_told_nothing_is_given_up_and_nothing_pasted(void **state)
+{
+	struct world *w = *state;
+	struct rlimit had, none;
+	struct deliver_out out;
+	struct idle i;
+
+	idle(w, &i);
+	world_put(w, &(struct note){.id = "w1", .kind = ITEM_WAKE});
+	sending(w, "w1", "%0", 7);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = had.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	FAILS(ERR_FAILED, deliver_settle(&i.in, &w->id, &i.out, e));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+	assert_true(is_sending(w));
+	assert_int_equal(queue_depth(&w->l, &w->id), 1);
+	link_in_place_of(w, "receipts");
+	FAILS(ERR_REFUSED, deliver_settle(&i.in, &w->id, &i.out, e));
+	FAILS(ERR_REFUSED, deliver_queue(&i.in, &out, e));
+	assert_true(is_sending(w));
+	assert_int_equal(queue_depth(&w->l, &w->id), 1);
+	link_in_place_of(w, "queue");
+	FAILS(ERR_REFUSED, deliver_settle(&i.in, &w->id, &i.out, e));
+	assert_true(is_sending(w));
+	assert_int_equal(i.receipts, 0);
+}
+
+static void a_head_that_cannot_be_put_aside_is_an_error_and_no_endless_loop(void **state)
+{
+	struct world *w = *state;
+	struct deliver_out out;
+	struct idle i;
+
+	idle(w, &i);
+	world_put(w, &(struct note){.id = "w1", .kind = ITEM_WAKE});
+	world_write(w, ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.queue/0000000001.json", "broken");
+	OK(fs_mkdirs(w->l.root_fd, LAYOUT_LIFECYCLE "/shell-bob.queue/0000000001.json.bad", e));
+	FAILS(ERR_FAILED, deliver_queue(&i.in, &out, e));
+}
+
 static void the_end_of_a_turn_goes_into_the_receipt(void **state)
 {
 	struct world *w = *state;
@@ -356,6 +409,8 @@ int main(void)
 	    TEST(what_has_a_receipt_only_leaves_the_queue),
 	    TEST(a_wake_without_words_is_delivered_by_the_session_being_there),
 	    TEST(a_head_that_nobody_can_read_is_passed_over),
+	    TEST(while_it_cannot_be_told_nothing_is_given_up_and_nothing_pasted),
+	    TEST(a_head_that_cannot_be_put_aside_is_an_error_and_no_endless_loop),
 	    TEST(the_end_of_a_turn_goes_into_the_receipt),
 	    TEST(exactly_our_text_in_the_composer_gets_its_enter),
 	    TEST(any_other_text_in_the_composer_is_ambiguous_and_left_alone),

@@ -43,7 +43,10 @@ struct paste_job deliver_job(struct delivering *d, bool force);
 /* The message as the program gets it, appended. */
 void deliver_compose(const struct deliver_in *in, const struct queue_item *m, struct buf *out);
 
-bool deliver_has_receipt(const struct layout *l, const struct peer_id *id, const char *message_id);
+/* 1: it has one; 0: none that can be read; -1: that cannot be told now, so that nothing may be
+ * pasted that may have been. */
+int deliver_has_receipt(const struct layout *l, const struct peer_id *id, const char *message_id,
+			struct err *e) NODISCARD;
 void deliver_begin(const struct deliver_in *in, const struct queue_item *m, struct receipt *r);
 void deliver_result(const struct paste *p, struct receipt *r);
 /* Does its sender wait for the end of its turn? Then it is on record from now on (turn.h): to be

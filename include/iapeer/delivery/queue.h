@@ -58,13 +58,14 @@ int queue_files(const struct layout *l, const struct peer_id *id, struct strv *o
 		struct err *e) NODISCARD;
 size_t queue_depth(const struct layout *l,
 		   const struct peer_id *id); /* 0 also when it cannot be told */
-/* An item that cannot be read is moved aside (<name>.bad), logged by the caller, and ERR_CORRUPT is
- * returned. */
+/* An item that makes no sense is moved aside (<name>.bad): ERR_CORRUPT. ERR_NOT_FOUND: it has left
+ * the queue. Any other code: it is there still. */
 int queue_read(const struct layout *l, const struct peer_id *id, const char *file,
 	       struct queue_item *out, struct err *e) NODISCARD;
 int queue_remove(const struct layout *l, const struct peer_id *id, const char *file,
 		 struct err *e) NODISCARD;
-/* The file of the item with that message id; ERR_NOT_FOUND. */
+/* The file of the item with that message id. ERR_NOT_FOUND: none has it; any other code: that
+ * cannot be told. */
 int queue_find(const struct layout *l, const struct peer_id *id, const char *message_id,
 	       char out_file[static 64], struct err *e) NODISCARD;
 int queue_force(const struct layout *l, const struct peer_id *id, const char *file,
