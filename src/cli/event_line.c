@@ -29,7 +29,7 @@ static bool is_number(const char *key)
 	return false;
 }
 
-/* Their lines under the names of SPEC 13; whose own word is good stays. */
+/* Their lines under the names that programs know; whose own word is good stays. */
 static void name_event(struct json *o, const char *ev)
 {
 	bool session = strcmp(ev, "session-exit") == 0;

@@ -1,4 +1,4 @@
-/* canary: hidden but stable (SPEC 10). One word on standard output, for any tmux server of ours,
+/* canary: hidden but stable. One word on standard output, for any tmux server of ours,
  * registered or not. */
 #include "iapeer/cli/verb_runs.h"
 

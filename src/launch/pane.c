@@ -14,7 +14,7 @@
 
 #include "iapeer/base/banned.h"
 
-/* A cleaner of temporary files took the socket: tmux makes it again on SIGUSR1 (SPEC 5). */
+/* A cleaner of temporary files took the socket: tmux makes it again on SIGUSR1. */
 int pane_heal_socket(const struct session *s, struct err *e)
 {
 	int64_t deadline = clock_mono_ms() + 1000;

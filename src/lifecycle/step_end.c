@@ -141,7 +141,7 @@ static int record_unmarked(const struct step *s, struct err *e)
 	return canary_record(layout_of(s), &d, 1, e);
 }
 
-/* Class and cause of an end that nobody asked for (SPEC 8, rule 7). */
+/* Class and cause of an end that nobody asked for. */
 static void classify(const struct step *s, struct death_entry *d)
 {
 	const struct session *session = &s->seen.session;
@@ -194,7 +194,7 @@ int step_reap_gone(struct step *s, struct err *e)
 		return forget_session(s, e);
 	}
 	if (s->seen.snap.stopped) {
-		/* It was to end anyway: tidied up and parked, no death (SPEC 8, rule 5). */
+		/* It was to end anyway: tidied up and parked, no death. */
 		if (mark_set(layout_of(s), &s->in->id, MARK_IDLE_REAPED, e) < 0)
 			return -1;
 	} else {
@@ -346,8 +346,7 @@ int step_park(struct step *s, struct err *e)
 {
 	bool lost = false;
 
-	/* It is a harmless question as well: a server that does not answer it is not asked to end
-	 * (SPEC 8). */
+	/* It is a harmless question as well: who does not answer it is not asked to end. */
 	if (s->in->trigger == TRIG_TICK && pipe_was_lost(s, &lost, e) < 0)
 		return -1;
 	if (lost)

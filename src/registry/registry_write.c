@@ -211,7 +211,7 @@ static void merged_runtimes(const struct peer_record *old, const struct registry
 	*out_default = keep_default ? old->default_runtime : p->default_runtime;
 }
 
-/* Fields in the order of SPEC 2, so that a new record has it. */
+/* In this order a new record has its fields. */
 static void fill(struct json *o, const struct peer_record *old, const struct registry_change *c)
 {
 	AUTO(strv_done) struct strv runtimes = STRV_INIT;

@@ -78,7 +78,7 @@ static int look(struct keeper *k, int64_t now, struct err *e)
 	return 0;
 }
 
-/* Its time has come. What lives is reported once and left alone (SPEC 8). */
+/* Its time has come. What lives is reported once and left alone. */
 static void move(struct keeper *k, struct absent *a, int64_t now)
 {
 	struct peer_id id;

@@ -1,5 +1,5 @@
 /* Once at the start and once an hour: what only grows is bounded. Receipts and trash are forgotten
- * after seven days (SPEC 2, 7), evidence of deaths when there are many newer ones, and temporary
+ * after seven days, evidence of deaths when there are many newer ones, and temporary
  * files when nobody can be at work on them any more. */
 #include <string.h>
 

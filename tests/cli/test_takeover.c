@@ -1,4 +1,4 @@
-/* A host that the older program has kept (SPEC 2): its registry and profiles leave out what they
+/* A host that the older program has kept: its registry and profiles leave out what they
  * like, and nothing in them is lost when we write. */
 #include "runbin.h"
 

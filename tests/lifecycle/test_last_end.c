@@ -1,4 +1,5 @@
-/* From the death of a session to how the next one wakes: SPEC 6's table, through the ring on disk.
+/* From the death of a session to how the next one wakes: policy.c's table, through the ring on
+ * disk.
  */
 #include "iapeer/lifecycle/policy.h"
 

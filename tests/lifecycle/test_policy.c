@@ -1,4 +1,4 @@
-/* The table of SPEC 6, row by row, and what must hold for every combination of facts. */
+/* The table of policy.c, row by row, and what must hold for every combination of facts. */
 #include "iapeer/lifecycle/policy.h"
 
 #include <setjmp.h>

@@ -96,7 +96,7 @@ static void who_sends_does_not_set_its_own_limits(void **state)
 	assert_int_equal(s.pair_max, 3);
 }
 
-/* Every name of SPEC 14 counts, in the environment and in the file; the text names each that
+/* The name of every setting counts, in the environment and in the file; the text names each that
  * differs. */
 static void every_name_is_read(void **state)
 {

@@ -1,5 +1,4 @@
-/* event.h - `iapeer event`: what an agent's program says through its hooks becomes a report (SPEC
- * 12).
+/* event.h - `iapeer event`: what an agent's program says through its hooks becomes a report.
  *
  * It runs inside somebody's turn: it takes no lock, starts nothing, prints nothing (the model reads
  * a hook's output), and has ended within EVENT_MS whatever its standard input does.

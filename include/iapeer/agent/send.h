@@ -1,5 +1,5 @@
-/* send.h - send one message: check, put into the queue, have it delivered, say what became of it
- * (SPEC 7). The one way, for `send`, `ask` and `iapeer mcp`.
+/* send.h - send one message: check, put into the queue, have it delivered, say what became of it.
+ * The one way, for `send`, `ask` and `iapeer mcp`.
  *
  *   send_new(), fill in what is asked, send_check(), send_accept(), send_begin(),
  *   await_step() until it is not 1, send_finish()
@@ -65,7 +65,7 @@ int send_finish(struct send *s, int rc, struct err *e) NODISCARD;
 bool send_turn_cut(const struct send *s);
 /* The runtime takes bare text: it is not told of the attachments. */
 bool send_drops_attachments(const struct send *s);
-/* The one object of SPEC 13, with the answer where it was waited for. Owned. */
+/* The object of `send --json`, with the answer where it was waited for. Owned. */
 struct json *send_json(const struct send *s, int rc, const struct err *e);
 
 /* What was refused must not be delivered after all: take it out of the queue, unless a paste may

@@ -2,7 +2,7 @@
  *
  * A function that can fail returns 0, or -1 with *e filled. Success leaves *e alone. A struct err
  * is a plain value of fixed size: nothing to free, safe to copy. The codes are the exit statuses of
- * the program (SPEC 13); one list yields the enum, the words in JSON and `help exit-codes`.
+ * the program; one list yields the enum, the words in JSON and `help exit-codes`.
  */
 #pragma once
 #include "iapeer/base/attr.h"

@@ -2,7 +2,7 @@
  * given.
  *
  * Values are bare, or quoted when they hold space, =, quotes or backslash or are empty; control
- * characters are escaped (SPEC 14). A line is one write(2) on an O_APPEND descriptor. Rotation by
+ * characters are escaped. A line is one write(2) on an O_APPEND descriptor. Rotation by
  * size: x.log -> x.log.1 -> .2 under a lock beside the file. Never the body of a message.
  */
 #pragma once

@@ -1,4 +1,4 @@
-/* evidence.h - what the machine looked like when a server died, gathered in-process (SPEC 10). */
+/* evidence.h - what the machine looked like when a server died, gathered in-process. */
 #pragma once
 #include "iapeer/base/plat.h"
 #include "iapeer/canary/oom.h"

@@ -1,5 +1,5 @@
 /* flight.h - the flight recorder: what a peer was like in the last hour or more, in a
- * file that survives the death of everything (SPEC 10).
+ * file that survives the death of everything.
  *
  * `<identity>.flight` has FLIGHT_SAMPLES places of FLIGHT_LINE bytes each and never grows beyond
  * that; the oldest is overwritten in place. A place is a line of text with a number and a checksum:

@@ -1,4 +1,4 @@
-/* ledger.h - server deaths: armed, ended on purpose, or recorded, exactly once (SPEC 10).
+/* ledger.h - server deaths: armed, ended on purpose, or recorded, exactly once.
  *
  * While a server is watched, <identity>.canary says which (pid, birth, boot, socket). Ending it on
  * purpose first turns that record into <identity>.ending; so at every instant after a deliberate

@@ -1,5 +1,5 @@
-/* oom.h - did the kernel kill a server because memory had run out? By proof, never by a guess
- * (SPEC 10). Pure.
+/* oom.h - did the kernel kill a server because memory had run out? By proof, never by a guess.
+ * Pure.
  *
  * SIGKILL alone says nothing. Two things prove it. The kernel's own line in its log, which names
  * every process that it kills for memory: that very pid, after it was armed. Or the counter of the

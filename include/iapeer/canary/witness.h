@@ -1,4 +1,4 @@
-/* witness.h - who asked tmux to kill, noted by an alias before the command goes on (SPEC 10).
+/* witness.h - who asked tmux to kill, noted by an alias before the command goes on.
  *
  * A hint beside the cause, never a cause by itself: short forms and signals go round it. It says
  * something of one server only (pid, birth, boot), and tmux takes it back a second later if that

@@ -2,5 +2,5 @@
  */
 #pragma once
 
-/* The whole program. Returns its exit status (SPEC 13). */
+/* The whole program. Returns its exit status. */
 int verb_main(int argc, char **argv);

@@ -57,8 +57,8 @@ int peer_edit_begin(struct ctx *c, const char *name, const char *what, struct lo
 int peer_lock(const struct ctx *c, const struct peer_id *id, const char *what, int64_t wait_ms,
 	      struct lock *out, struct err *e) NODISCARD;
 
-/* {"personality", ... "runtimes":[...]} of SPEC 13, `sights` for its runtimes in their order.
- * Owned. */
+/* {"personality", ... "runtimes":[...]} as `list --json` has it, `sights` for its runtimes in their
+ * order. Owned. */
 struct json *peer_json(const struct ctx *c, const struct peer_record *r,
 		       const struct sight *sights);
 /* All runtimes of a record, and what they do; *out is an array of r->runtimes.n, free() it. */

@@ -1,5 +1,4 @@
-/* service_files.h - `supervise --print`, `--install`, `--uninstall`: the keeper as a service (SPEC
- * 11).
+/* service_files.h - `supervise --print`, `--install`, `--uninstall`: the keeper as a service.
  *
  * The file is written for the manager of this system, then the manager is told. One that cannot be
  * reached (no session, a container, IAPEER_TEST_SANDBOX=1) is no failure: the file is there, and

@@ -1,5 +1,5 @@
 /* chain.h - the loop breaker: agents that only answer each other are stopped before they spend a
- * night on it (SPEC 7).
+ * night on it.
  *
  * <identity>.chain holds the last messages that this peer was sent: from whom, and along which
  * chain of agents, a chain beginning with whoever sent without working on somebody's message. A

@@ -1,4 +1,4 @@
-/* check.h - is this message one that we take? Before anything is started or queued (SPEC 7). */
+/* check.h - is this message one that we take? Before anything is started or queued. */
 #pragma once
 #include "iapeer/delivery/queue.h"
 #include "iapeer/delivery/sender.h"

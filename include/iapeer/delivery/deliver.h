@@ -1,4 +1,4 @@
-/* deliver.h - the one deliverer: a peer's queue, head first, into its live session (SPEC 7).
+/* deliver.h - the one deliverer: a peer's queue, head first, into its live session.
  *
  * The caller holds the peer's lock. For each message: receipt there already? then only tidy; else
  * look, write the intent (<identity>.sending, durable), paste, prove, receipt (durable), out of the

@@ -1,5 +1,4 @@
-/* envelope.h - the <iap> envelope: what a peer's program sees of a message, and the decoder. Pure
- * (SPEC 7).
+/* envelope.h - the <iap> envelope: what a peer's program sees of a message, and the decoder. Pure.
  *
  *   <iap from-personality="alice" from-runtime="claude" ... topic="release">
  *   Message from another iapeer peer. Answer with send_to_peer.

@@ -1,5 +1,5 @@
 /* failed_line.h - did the turn of this message fail? Out of the conversation's file, for programs
- * whose hooks say nothing of a failure (SPEC 7, 12). Pure.
+ * whose hooks say nothing of a failure. Pure.
  */
 #pragma once
 #include "iapeer/base/buf.h"

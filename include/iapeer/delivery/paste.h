@@ -1,5 +1,4 @@
-/* paste.h - text into a program, and the proof that it was taken: paste, see it, Enter, see it go
- * (SPEC 7).
+/* paste.h - text into a program, and the proof that it was taken: paste, see it, Enter, see it go.
  *
  * Enter is pressed only on text that is provably ours. Split in two, because the intent goes to
  * disk in between: paste_check() looks and touches nothing; paste_send() acts.

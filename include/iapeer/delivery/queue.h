@@ -1,4 +1,4 @@
-/* queue.h - a peer's messages on disk, first in, first out (SPEC 7).
+/* queue.h - a peer's messages on disk, first in, first out.
  *
  * <identity>.queue/ holds one file a message, numbered in the order of acceptance. A message is
  * safe once queue_put() has returned: kill -9 of anything loses nothing from then on.

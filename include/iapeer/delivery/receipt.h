@@ -1,5 +1,5 @@
 /* receipt.h - what became of a message: <identity>.receipts/<hash of its id>.json, remembered 7
- * days (SPEC 7).
+ * days.
  *
  * The receipt is written durably before the message leaves the queue, so that whoever is killed in
  * between finds it and does not deliver again; the same id sent again gets the first receipt and

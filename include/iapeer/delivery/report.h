@@ -1,4 +1,4 @@
-/* report.h - what a peer's program says of itself: <identity>.reports (SPEC 12).
+/* report.h - what a peer's program says of itself: <identity>.reports.
  *
  * One JSON object a line, appended by one write(2) (O_APPEND): by hooks (`iapeer event`), by a
  * worker that reads the screen, by a verb that presses a key. Nobody needs a lock to append. A line

@@ -1,5 +1,5 @@
 /* reported.h - was this very message taken, and what became of its turn? Out of the program's
- * reports; the second witness is its conversation's file (SPEC 7).
+ * reports; the second witness is its conversation's file.
  *
  * A program that queues what is typed while it works says "taken" at once (Claude Code) or when the
  * text is handed over (Codex). The end of a turn names no message: it ends the turn of everything

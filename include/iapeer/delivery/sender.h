@@ -1,5 +1,5 @@
-/* sender.h - who sends: the peer whose session we are in, else --from, else the person at the shell
- * (SPEC 7).
+/* sender.h - who sends: the peer whose session we are in, else --from, else the person at the
+ * shell.
  *
  * In a session is who has the peer's server above it, or is in its program's session; then who is
  * in its control group, which is less (verified is false). A process that left all of these is

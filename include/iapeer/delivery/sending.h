@@ -1,4 +1,4 @@
-/* sending.h - <identity>.sending: a paste has begun (SPEC 7). Inside of deliver. */
+/* sending.h - <identity>.sending: a paste has begun. Inside of deliver. */
 #pragma once
 #include "iapeer/delivery/queue.h"
 

@@ -1,4 +1,4 @@
-/* status.h - what a live peer does just now, with its source and since when (SPEC 12).
+/* status.h - what a live peer does just now, with its source and since when.
  *
  * A status is not stored: it follows from the session record, the newest reports (report.h), the
  * runtime's own status file where it keeps one, and for a shell from who is in the foreground of

@@ -1,5 +1,4 @@
-/* topics.h - <identity>.topic: the threads of work that this session has heard of, newest last
- * (SPEC 2, 6). */
+/* topics.h - <identity>.topic: the threads of work this session has heard of, newest last. */
 #pragma once
 #include "iapeer/registry/layout.h"
 

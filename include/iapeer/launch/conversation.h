@@ -1,5 +1,5 @@
 /* conversation.h - <identity>.conversation: which conversation of its program a peer had last, and
- * whether it can be gone on with (SPEC 2, 6).
+ * whether it can be gone on with.
  *
  * The record outlives the session and is replaced when a fresh one is ready. A conversation is
  * named by the program's own id, so what else is held in the same folder meanwhile does not matter.

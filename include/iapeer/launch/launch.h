@@ -1,4 +1,4 @@
-/* launch.h - start a peer's program in its own tmux server (SPEC 5). */
+/* launch.h - start a peer's program in its own tmux server. */
 #pragma once
 #include "iapeer/launch/launch_in.h"
 #include "iapeer/launch/session.h"

@@ -1,5 +1,5 @@
 /* panelog.h - the bounded writer at the end of tmux's pipe-pane: standard input ->
- * logs/lifecycle/<identity>.log (SPEC 5). */
+ * logs/lifecycle/<identity>.log. */
 #pragma once
 #include "iapeer/registry/layout.h"
 

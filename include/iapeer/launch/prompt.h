@@ -1,4 +1,4 @@
-/* prompt.h - what a peer's program is told of itself, its doctrine and its team (SPEC 12).
+/* prompt.h - what a peer's program is told of itself, its doctrine and its team.
  *
  * Layers, in this order, an empty one leaving nothing: facts (YAML); IAPEER.md of the root, then of
  * the peer's .iapeer; the team; every other *.md of those two folders, by name; *.md of fragments/

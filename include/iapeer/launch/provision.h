@@ -1,5 +1,5 @@
 /* provision.h - what a program is started with beside its arguments: its system prompt and the
- * files that its manifest asks for (SPEC 12).
+ * files that its manifest asks for.
  *
  * All of it is generated anew at every start: <identity>.system-prompt.md in the root's state, the
  * rest in <folder>/.iapeer/runtimes/<runtime>/. Nothing else in the folder, and nothing of the

@@ -1,4 +1,4 @@
-/* ready.h - does the program take input? Dialogs are answered on the way (SPEC 5). */
+/* ready.h - does the program take input? Dialogs are answered on the way. */
 #pragma once
 #include "iapeer/launch/pane.h"
 

@@ -1,5 +1,5 @@
-/* session.h - <identity>.session: exists only while a session is believed to live, and proves which
- * (SPEC 2). */
+/* session.h - <identity>.session: exists only while a session is believed to live, and proves
+ * which one. */
 #pragma once
 #include "iapeer/base/plat.h"
 #include "iapeer/registry/layout.h"

@@ -1,4 +1,4 @@
-/* activity.h - when a session last showed life, by files and /proc only (SPEC 8). */
+/* activity.h - when a session last showed life, by files and /proc only. */
 #pragma once
 #include "iapeer/launch/session.h"
 #include "iapeer/runtime/manifest.h"

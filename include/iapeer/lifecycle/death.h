@@ -1,4 +1,4 @@
-/* death.h - the ring of a peer's last deaths and what it means: pure (SPEC 6, 8).
+/* death.h - the ring of a peer's last deaths and what it means: pure.
  *
  * Deliberate ends never enter the ring. "Of its own" is a program that ended by itself; a kill from
  * outside is not held against it. */

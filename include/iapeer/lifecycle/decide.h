@@ -1,4 +1,4 @@
-/* decide.h - what to do with a peer now: one ordered rule table, pure (SPEC 6, 8, 9).
+/* decide.h - what to do with a peer now: one ordered rule table, pure.
  *
  * A snapshot is one peer at one instant, plain values. apply_peer() observes, asks here, acts, and
  * asks again until the answer is ACT_NONE or a refusal. The keeper asks the same table to learn
@@ -104,7 +104,7 @@ enum action {
 struct decision {
 	enum action action;
 	const char *rule; /* its name: in the journal, in `supervise --once`, in the test */
-	const char *word; /* for the journal and --json: "reaped-idle" (SPEC 8), else the action's
+	const char *word; /* for the journal and --json: "reaped-idle", else the action's
 			     own word */
 };
 #define DECIDE_LEFT_ASLEEP "left-asleep" /* kept up until now, and not any more: worth a line */

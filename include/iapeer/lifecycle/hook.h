@@ -1,5 +1,5 @@
-/* hook.h - what tmux's pane-died hook runs: takes no lock, starts no process, ends within a second
- * (SPEC 5). */
+/* hook.h - what tmux's pane-died hook runs: takes no lock, starts no process, and ends within
+ * a second. */
 #pragma once
 #include "iapeer/base/plat.h"
 #include "iapeer/registry/layout.h"

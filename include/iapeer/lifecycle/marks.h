@@ -1,4 +1,4 @@
-/* marks.h - the boolean marks and small state files of an identity (SPEC 2). Boolean marks hold an
+/* marks.h - the boolean marks and small state files of an identity. Boolean marks hold an
  * ISO time. */
 #pragma once
 #include "iapeer/base/plat.h"

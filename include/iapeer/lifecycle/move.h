@@ -1,5 +1,4 @@
-/* move.h - a peer gets another name, another folder, or both, and all that is its goes along (SPEC
- * 2, 13).
+/* move.h - a peer gets another name, another folder, or both, and all that is its goes along.
  *
  * An intent (state/iapeer/moving/<old name>) holds the whole of what is to be, so that whoever
  * finds it after a crash can finish: folder, profile, state of each identity, pane logs, registry,

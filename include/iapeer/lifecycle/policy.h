@@ -1,4 +1,4 @@
-/* policy.h - fresh or resume: the table of SPEC 6 as pure code. */
+/* policy.h - fresh or resume, by a table. Pure. */
 #pragma once
 #include "iapeer/lifecycle/death.h"
 #include "iapeer/registry/profile.h"

@@ -1,4 +1,4 @@
-/* remove.h - removing peers, and state that nobody owns any more (SPEC 9). */
+/* remove.h - removing peers, and state that nobody owns any more. */
 #pragma once
 #include "iapeer/registry/registry.h"
 #include "iapeer/registry/settings.h"

@@ -1,4 +1,4 @@
-/* environment.h - what every peer's program gets: <root>/environment, KEY=VALUE lines (SPEC 2, 5).
+/* environment.h - what every peer's program gets: <root>/environment, KEY=VALUE lines.
  *
  * Written once, at the first create, from that caller's HOME, USER, LOGNAME, SHELL, PATH, LANG,
  * LC_*, TZ, SSH_AUTH_SOCK and XDG_RUNTIME_DIR; the user may add lines. Never the caller's own

@@ -1,4 +1,4 @@
-/* layout.h - where everything is: the only file that builds a path of ours (SPEC 2).
+/* layout.h - where everything is: the only file that builds a path of ours.
  *
  * The root is opened once as a descriptor; what is below it is named relative to it and reached by
  * fs.h without following links. Nothing here makes a file. All `out` buffers are LAYOUT_PATH bytes;

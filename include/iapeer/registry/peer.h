@@ -1,4 +1,4 @@
-/* peer.h - names: peers, runtimes, identities. Pure (SPEC 1).
+/* peer.h - names: peers, runtimes, identities. Pure.
  *
  * An identity is <runtime>-<personality> and is split at its first dash, always by peer_parse(),
  * never by a pattern: "claude-big-bob" is big-bob's, not bob's. Whoever holds a struct peer_id

@@ -1,4 +1,4 @@
-/* profile.h - <folder>/.iapeer/peer-profile.json: the source of truth about one peer (SPEC 2).
+/* profile.h - <folder>/.iapeer/peer-profile.json: the source of truth about one peer.
  *
  * Unknown fields and sections of others survive every rewrite. The registry is its projection.
  */

@@ -1,5 +1,5 @@
 /* record.h - the fields that the registry and the profile have in common: how each is read and
- * written (SPEC 2).
+ * written.
  *
  * Readers fail with ERR_CORRUPT, their place being <where>.<key>; an absent field leaves the target
  * alone. Writers change what they name in o and nothing else: a field of somebody else's, and a

@@ -1,4 +1,4 @@
-/* registry.h - who exists: <root>/peers-profiles.json, and its one writer (SPEC 2).
+/* registry.h - who exists: <root>/peers-profiles.json, and its one writer.
  *
  * Reading takes no lock: the file is only ever replaced whole. A change is: lock, read again, edit
  * the tree, write atomically (the old file becomes .bak), unlock; so 16 writers lose nothing and

@@ -1,4 +1,4 @@
-/* service.h - peers that a service manager already keeps: whose job is it (SPEC 11)?
+/* service.h - peers that a service manager already keeps: whose job is it?
  *
  * A launchd job com.iapeer.<name>.plist without our owner key, or a systemd user unit
  * iapeer-<name>.service without our marker line, means that somebody else keeps that peer: it is

@@ -1,5 +1,6 @@
-/* settings.h - the numbers of SPEC 14: defaults, then <root>/config.json, then the environment (but
- * for the loop breaker's, which bind the very process whose environment it would be). */
+/* settings.h - the numbers that a user may change: defaults, then <root>/config.json, then the
+ * environment (but for the loop breaker's, which bind the very process whose environment it would
+ * be). */
 #pragma once
 #include "iapeer/registry/layout.h"
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* manifest.h - a runtime as data: how its program is started, read, written to, and what it can
- * prove (SPEC 3).
+ * prove.
  *
  * Built-in manifests, with <root>/runtimes/<runtime>/runtime.json on top: its members replace the
  * built-in ones (whole, one level deep), or it is a runtime of the user's own. A wrong manifest is

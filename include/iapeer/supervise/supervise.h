@@ -1,5 +1,5 @@
 /* supervise.h - the keeper: one process per root, the only one that starts tmux servers, and their
- * reaper (SPEC 4). */
+ * reaper. */
 #pragma once
 #include "iapeer/registry/layout.h"
 

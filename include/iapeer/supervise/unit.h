@@ -1,5 +1,5 @@
 /* unit.h - the texts that have a service manager keep the keeper: a systemd user unit, a launchd
- * plist. Pure (SPEC 11).
+ * plist. Pure.
  *
  * Both let the peers live when the keeper is stopped, restarted or killed (KillMode=process,
  * OOMPolicy=continue, AbandonProcessGroup), carry our sign (registry/service.h), and name
