@@ -17,8 +17,9 @@
 #include "iapeer/base/banned.h"
 
 #define LOCK_WAIT_MS 10000
-#define LINKS_MAX    256 /* as many as are kept */
-#define LINKS_OLD    16  /* of them, as many as are older than the window */
+#define LINKS_MAX    256  /* as many as are kept */
+#define LINKS_OLD    16   /* of them, as many as are older than the window */
+#define HOPS_ALL     4096 /* of all links: lines of 45 bytes in a state file */
 #define REPORTS_TAIL (1 << 20)
 
 /* One message that the peer was sent. */
@@ -52,6 +53,15 @@ static void drop_first(struct chain *c)
 	memmove(c->v, c->v + 1, --c->n * sizeof c->v[0]);
 }
 
+static size_t hops_of(const struct chain *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		n += c->v[i].hops.n;
+	return n;
+}
+
 /* ---- the file ---- */
 
 static int read_link(const struct json *j, const char *where, struct link *out, struct err *e)
@@ -63,6 +73,9 @@ static int read_link(const struct json *j, const char *where, struct link *out, 
 	    json_req_i64(j, where, "atMs", 0, INT64_MAX / 2, &out->at_ms, e) < 0 ||
 	    json_opt_strv(j, where, "hops", &out->hops, e) < 0)
 		return -1;
+	for (size_t i = 0; i < out->hops.n; i++)
+		if (!peer_name_valid(out->hops.v[i]))
+			return err_set(e, ERR_CORRUPT, 0, "%s: hops[%zu]", where, i);
 	return peer_parse(from, &out->from, e);
 }
 
@@ -279,7 +292,7 @@ int chain_note(const struct layout *l, const struct settings *set, const struct 
 		      e) < 0)
 		return -1;
 	c = load(l, to);
-	while (c->n == LINKS_MAX ||
+	while (c->n == LINKS_MAX || (c->n > 0 && hops_of(c) + hops->n > HOPS_ALL) ||
 	       (c->n >= LINKS_OLD && c->v[0].at_ms < now - set->pair_window_ms))
 		drop_first(c);
 	k = &c->v[c->n++];

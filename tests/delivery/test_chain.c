@@ -194,6 +194,26 @@ static void the_file_stays_small(void **state)
 	assert_int_equal(world_lines(w, world_state(&ann, "chain"), "\"m10\""), 0);
 }
 
+static void messages_of_long_chains_are_fewer_and_the_newest_is_among_them(void **state)
+{
+	static const struct settings far = {
+	    .max_hops = 64, .pair_max = 200, .pair_window_ms = 600 * 1000};
+	AUTO(strv_done) struct strv hops = STRV_INIT;
+	struct queue_item m = {.from = ann, .from_nature = NATURE_ARTIFICIAL};
+	struct world *w = *state;
+
+	for (int i = 0; i < 64; i++)
+		strv_fmt(&hops, "a-name-of-thirty-two-bytes-abc%02d", i);
+	for (int i = 0; i < 300; i++) {
+		snprintf(m.id, sizeof m.id, "m%d", i);
+		OK(chain_note(&w->l, &far, &bob, &m, &hops, e));
+	}
+	auto_free char *text = world_read(w, world_state(&bob, "chain"));
+	HAS(text, "\"m299\"");
+	HAS(text, "\"m236\"");
+	assert_null(strstr(text, "\"m235\""));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 
 int main(void)
@@ -207,6 +227,7 @@ int main(void)
 	    TEST(a_program_that_reports_nothing_works_on_what_it_got_last),
 	    TEST(an_unreadable_file_counts_as_none),
 	    TEST(the_file_stays_small),
+	    TEST(messages_of_long_chains_are_fewer_and_the_newest_is_among_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
