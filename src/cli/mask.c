@@ -85,7 +85,21 @@ static size_t makers_token(const char *s, size_t len, struct buf *out)
 	return 0;
 }
 
-static size_t bearer(const char *s, size_t len, struct buf *out)
+/* A stretch that stays: a value that is known, or a maker's token, may stand in it all the same. */
+static void stays(const char *s, size_t len, const struct strv *values, struct buf *out)
+{
+	for (size_t at = 0, took; at < len; at += took) {
+		took = known_value(s + at, len - at, values, out);
+		if (!took && (at == 0 || !in_name(s[at - 1])))
+			took = makers_token(s + at, len - at, out);
+		if (!took) {
+			buf_chr(out, s[at]);
+			took = 1;
+		}
+	}
+}
+
+static size_t bearer(const char *s, size_t len, const struct strv *values, struct buf *out)
 {
 	static const char word[] = "bearer ";
 	size_t n = sizeof word - 1, more;
@@ -95,7 +109,7 @@ static size_t bearer(const char *s, size_t len, struct buf *out)
 	more = run_of(s + n, len - n, in_token);
 	if (more == 0)
 		return 0;
-	buf_add(out, s, n);
+	stays(s, n, values, out);
 	buf_str(out, MASKED);
 	return n + more;
 }
@@ -132,7 +146,20 @@ static size_t value_len(const char *s, size_t len, char quote)
 	return n;
 }
 
-static size_t given_to_a_secret(const char *s, size_t len, struct buf *out)
+/* "Authorization: Bearer abc": the value is the word and what follows it. */
+static size_t behind_scheme(const char *value, size_t n, size_t len)
+{
+	static const char *const schemes[] = {"bearer", "basic", "digest", "token"};
+
+	for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+		if (n == strlen(schemes[i]) && strncasecmp(value, schemes[i], n) == 0 && n < len &&
+		    value[n] == ' ')
+			return n + 1 + value_len(value + n + 1, len - n - 1, '\0');
+	return n;
+}
+
+static size_t given_to_a_secret(const char *s, size_t len, const struct strv *values,
+				struct buf *out)
 {
 	size_t name = run_of(s, len, in_name), gap, value;
 	char quote;
@@ -143,13 +170,15 @@ static size_t given_to_a_secret(const char *s, size_t len, struct buf *out)
 	value = gap ? value_len(s + name + gap, len - name - gap, quote) : 0;
 	if (value == 0)
 		return 0;
-	buf_add(out, s, name + gap);
+	if (!quote)
+		value = behind_scheme(s + name + gap, value, len - name - gap);
+	stays(s, name + gap, values, out);
 	buf_str(out, MASKED);
 	return name + gap + value;
 }
 
 /* https://ann:secret@host */
-static size_t address(const char *s, size_t len, struct buf *out)
+static size_t address(const char *s, size_t len, const struct strv *values, struct buf *out)
 {
 	size_t user, password;
 
@@ -163,7 +192,7 @@ static size_t address(const char *s, size_t len, struct buf *out)
 		continue;
 	if (password >= len || s[password] != '@' || password == user + 1)
 		return 0;
-	buf_add(out, s, user + 1);
+	stays(s, user + 1, values, out);
 	buf_str(out, MASKED);
 	return password;
 }
@@ -179,11 +208,11 @@ void mask_text(const char *text, size_t len, const struct strv *values, struct b
 		if (!took && !inside)
 			took = makers_token(s, left, out);
 		if (!took && !inside)
-			took = bearer(s, left, out);
+			took = bearer(s, left, values, out);
 		if (!took && !inside)
-			took = given_to_a_secret(s, left, out);
+			took = given_to_a_secret(s, left, values, out);
 		if (!took)
-			took = address(s, left, out);
+			took = address(s, left, values, out);
 		if (!took) {
 			buf_chr(out, *s);
 			took = 1;

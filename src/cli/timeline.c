@@ -80,6 +80,16 @@ static void keep_newest(struct timeline *t, size_t most)
 	t->n -= drop;
 }
 
+/* All of it: a crash leaves NULs in a file, and what is behind them is of the line still. */
+static char *copy_of(const char *line, size_t len)
+{
+	char *copy = xmalloc(len + 1);
+
+	memcpy(copy, line, len);
+	copy[len] = '\0';
+	return copy;
+}
+
 static bool each(const char *line, size_t len, void *arg)
 {
 	struct reading *r = arg;
@@ -100,7 +110,7 @@ static bool each(const char *line, size_t len, void *arg)
 	t->v[t->n++] = (struct timeline_entry){.at_ms = at,
 					       .order = r->order++,
 					       .log = r->log,
-					       .line = xstrndup(line, len),
+					       .line = copy_of(line, len),
 					       .len = len,
 					       .available = -1,
 					       .total = -1,
@@ -179,7 +189,7 @@ static void take_kills(const char *text, struct timeline_entry *t)
 	if (!str_starts(end, then))
 		return; /* one of them is missing */
 	now = strtoll(end + strlen(then), NULL, 10);
-	if (now > armed)
+	if (armed >= 0 && now > armed)
 		t->memory_kills = now - armed;
 }
 

@@ -30,13 +30,20 @@ static void secrets_do_not_leave(void **state)
 	masks("key is sk-ant-REDACTED!", "key is sk-[masked]!");
 	masks("ghp_0123456789abcdef", "ghp_[masked]");
 	masks("\"AKIA0123456789ABCDEF\"", "\"AKIA[masked]\"");
-	masks("Authorization: Bearer abc.def.ghi\n", "Authorization: [masked] abc.def.ghi\n");
+	masks("Authorization: Bearer abc.def.ghi\n", "Authorization: [masked]\n");
+	masks("authorization: basic YTpi, x", "authorization: [masked], x");
+	masks("Authorization: \"Bearer abc\" x", "Authorization: \"[masked]\" x");
+	masks("token: bearer", "token: [masked]");
 	masks("curl -H 'bearer abc.def'", "curl -H 'bearer [masked]'");
 	masks("export OPENAI_API_KEY=abc def", "export OPENAI_API_KEY=[masked] def");
 	masks("PASSWORD='a b c' x", "PASSWORD='[masked]' x");
 	masks("{\"dbPassword\": \"a\\\"b\", \"n\": 1}", "{\"dbPassword\": \"[masked]\", \"n\": 1}");
 	masks("token: xyz, next", "token: [masked], next");
 	masks("https://ann:secret@host/x", "https://ann:[masked]@host/x");
+	masks("https://ghp_0123456789abcdef:x-oauth-basic@host",
+	      "https://ghp_[masked]:[masked]@host");
+	masks("https://hunter2hunter2:x@host", "https://[masked]:[masked]@host");
+	masks("my-hunter2hunter2_key=x", "my-[masked]_key=[masked]");
 	masks("it said hunter2hunter2.", "it said [masked].");
 	masks("xhunter2hunter2", "x[masked]");
 	masks("A_TOKEN=1\nB_TOKEN=2\n", "A_TOKEN=[masked]\nB_TOKEN=[masked]\n");
