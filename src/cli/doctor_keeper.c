@@ -99,8 +99,8 @@ static void compare(struct doctor *d, pid_t pid, const struct json *hello)
 	if (theirs && strcmp(theirs, mine) != 0)
 		doctor_say(d, FOUND_WARN, "keeper",
 			   "put them into config.json, then `iapeer supervise --stop`",
-			   "it has other settings than this command: there [%s], here [%s]", theirs,
-			   mine);
+			   "it has other settings than this command: there %s, here %s",
+			   theirs[0] ? theirs : "the defaults", mine[0] ? mine : "the defaults");
 }
 
 void doctor_keeper(struct doctor *d)

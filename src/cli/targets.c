@@ -107,8 +107,13 @@ int targets_find(const struct ctx *c, const struct parsed *p, bool every_runtime
 		return err_set(e, ERR_USAGE, 0, "name a peer, an @tag, or --all");
 	if (name && name[0] == '@' && runtime)
 		return err_set(e, ERR_USAGE, 0, "a runtime goes with one peer, not with a tag");
+	if (name && name[0] != '@' && targets_of_peer(c, name, runtime, every_runtime, out, e) < 0)
+		return runtime && e->code == ERR_REFUSED && registry_find(&c->registry, runtime)
+			   ? err_hint(e, "%s is a peer: one at a time, or a @tag, or --all",
+				      runtime)
+			   : -1;
 	if (name && name[0] != '@')
-		return targets_of_peer(c, name, runtime, every_runtime, out, e);
+		return 0;
 	if ((name ? add_tagged(c, name + 1, every_runtime, &t, e)
 		  : add_all(c, every_runtime, &t, e)) < 0)
 		return -1;

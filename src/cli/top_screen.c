@@ -167,13 +167,12 @@ static void prompt_line(const struct top *t, struct buf *out)
 	static const char *const asks[] = {[TOP_FILTER] = "show only (name, @tag, state): ",
 					   [TOP_SEND] = "send to ",
 					   [TOP_ASK] = "ask ",
-					   [TOP_REMOVE] = "remove "};
+					   [TOP_REMOVE] = "type yes to remove "};
 	const struct top_row *r = top_selected(t);
 
 	buf_str(out, asks[t->prompt]);
 	if (t->prompt == TOP_REMOVE)
-		buf_fmt(out, "%s and all its state? its folder is kept; type yes: ",
-			r ? r->id.name : "");
+		buf_fmt(out, "%s (its folder is kept): ", r ? r->id.name : "");
 	else if (t->prompt != TOP_FILTER)
 		buf_fmt(out, "%s: ", r ? r->id.name : "");
 }

@@ -70,6 +70,7 @@ static void a_wrong_target_changes_nothing(void **state)
 		    {{"new", "bbo"}, 3, "did you mean bob?"},
 		    {{"stop", "bob", "claude"}, 5, "undeclared runtime"},
 		    {{"new", "bob", "claude"}, 5, "undeclared runtime"},
+		    {{"stop", "bob", "bob"}, 5, "bob is a peer: one at a time"},
 		    {{"stop", "@none"}, 3, "no peer has the tag"},
 		    {{"stop", "@none", "shell"}, 2, "not with a tag"}};
 	struct bin *b = *state;
