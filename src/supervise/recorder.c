@@ -19,6 +19,7 @@
 
 #define QUIET_TICKS 5
 #define STATS_KEPT  64
+#define TOGETHER    64  /* quiet ones that one tick weighs: while it does, a death waits */
 #define SHORT_PART  8   /* memory is short when less than this part of it is available */
 #define PRESSED     500 /* or when somebody waited for it in so much of the last 10 s (5 %) */
 
@@ -216,6 +217,7 @@ static const char *state_of(struct watched *w, const struct session *s, const st
 
 static void record_one(struct watched *w, const struct session *s, struct flight_sample *now)
 {
+	bool first = !w->flight.last;
 	struct proc_info program;
 	struct err e;
 
@@ -230,7 +232,7 @@ static void record_one(struct watched *w, const struct session *s, struct flight
 		str_cut(now->state, sizeof now->state, state_of(w, s, &program, now));
 	w->flight.printed_at_ms = now->printed_at_ms;
 	w->flight.reported_at_ms = now->reported_at_ms;
-	w->flight.quiet_ticks = 0;
+	w->flight.quiet_ticks = first ? (int)(w->k->first_samples++ / TOGETHER % QUIET_TICKS) : 0;
 	if (flight_add(w->k->layout, &s->id, now, &w->flight.last, &e) < 0)
 		log_warn("recorder", "identity=%s %s", w->canary.identity, e.msg);
 }

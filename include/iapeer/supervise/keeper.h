@@ -171,6 +171,7 @@ struct keeper {
 	int64_t config_mtime_ms;  /* of config.json, as it was read for that; with its inode */
 	uint64_t config_inode;
 	struct aside *asides;
+	size_t first_samples;     /* of so many servers; by it the next ones are spread */
 	struct census *census;    /* all processes at the last tick, if memory was short; NULL */
 	struct services services; /* as the last tick saw them */
 	struct fleet fleet;
