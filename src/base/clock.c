@@ -8,6 +8,10 @@
 
 #include "iapeer/base/banned.h"
 
+/* A year has four digits, in any time zone. */
+#define FIRST_MS (-INT64_C(62135510400000))
+#define LAST_MS  INT64_C(253402214399999)
+
 int64_t clock_mono_ms(void)
 {
 	return plat_mono_ns() / 1000000;
@@ -28,8 +32,9 @@ int64_t clock_utc_ms(void)
 
 void clock_iso(int64_t utc_ms, char out[static CLOCK_ISO_MAX])
 {
-	time_t s = (time_t)(utc_ms / 1000);
-	int ms = (int)(utc_ms % 1000);
+	int64_t known = utc_ms < FIRST_MS ? FIRST_MS : utc_ms > LAST_MS ? LAST_MS : utc_ms;
+	time_t s = (time_t)(known / 1000);
+	int ms = (int)(known % 1000);
 	struct tm tm;
 	char date[24];
 	long off;

@@ -340,9 +340,31 @@ static void what_is_no_stamp_is_not_read(void **state)
 	assert_int_equal(back, 5);
 }
 
+/* A file may say any number of milliseconds. */
+static void a_time_that_no_calendar_has_is_the_first_or_last_one(void **state)
+{
+	static const int64_t far[] = {
+	    INT64_MIN,     INT64_MIN / 2, -INT64_C(62135596800001), INT64_C(253402300800000),
+	    INT64_MAX / 2, INT64_MAX};
+	char text[CLOCK_ISO_MAX], first[CLOCK_ISO_MAX], last[CLOCK_ISO_MAX];
+	size_t n = sizeof far / sizeof far[0];
+	int64_t back;
+
+	(void)state;
+	clock_iso(far[0], first);
+	clock_iso(far[n - 1], last);
+	assert_true(clock_parse_iso(last, &back) && back > INT64_C(253000000000000));
+	for (size_t i = 0; i < n; i++) {
+		memset(text, 'x', sizeof text);
+		clock_iso(far[i], text);
+		assert_string_equal(text, i < n / 2 ? first : last);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_time_that_no_calendar_has_is_the_first_or_last_one),
 	    cmocka_unit_test(a_copy_that_does_not_fit_leaves_the_field_empty),
 	    cmocka_unit_test(a_cut_never_splits_a_character),
 	    cmocka_unit_test(beginnings_and_ends_are_told),
