@@ -13,6 +13,8 @@
 
 #include "iapeer/base/banned.h"
 
+#define LEAD 96
+
 struct asked {
 	const struct ctx *ctx;
 	const struct verb *verb; /* NULL: it is the verb that is being typed */
@@ -140,6 +142,24 @@ static void offer_set_keys(const struct asked *a)
 	}
 }
 
+/* Behind `key=`. */
+static void offer_set_values(const struct asked *a, const char *key)
+{
+	static const struct {
+		const char *key, *words;
+	} rows[] = {{"wake_policy=", "on-demand ephemeral always"},
+		    {"resume_policy=", "continue topic always never"},
+		    {"accepts=", "artificial natural absent"}};
+
+	if (strcmp(key, "folder=") == 0 || strcmp(key, "workdir=") == 0)
+		buf_str(a->out, ":file\n");
+	if (strcmp(key, "default=") == 0)
+		offer_runtimes(a);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (strcmp(key, rows[i].key) == 0)
+			offer_literals(a, rows[i].words);
+}
+
 static void offer_kind(const struct asked *a, enum complete kind)
 {
 	switch (kind) {
@@ -160,7 +180,10 @@ static void offer_kind(const struct asked *a, enum complete kind)
 		offer_literals(a, a->verb->args);
 		return;
 	case COMP_SET_KEY:
-		offer_set_keys(a);
+		if (a->lead[0])
+			offer_set_values(a, a->lead);
+		else
+			offer_set_keys(a);
 		return;
 	case COMP_NONE:
 		return;
@@ -232,6 +255,21 @@ static const struct opt *walk(struct asked *a, const char *const *words, size_t 
 	return wants;
 }
 
+/* What stands up to the first `=` is not completed any more. False: it is longer than any of ours.
+ */
+static bool cut_lead(struct asked *a, char lead[static LEAD])
+{
+	size_t n = strcspn(a->typed, "=") + 1;
+
+	if (n >= LEAD)
+		return false;
+	memcpy(lead, a->typed, n);
+	lead[n] = '\0';
+	a->lead = lead;
+	a->typed += n;
+	return true;
+}
+
 void complete_words(const struct ctx *c, const char *const *words, size_t n, struct buf *out)
 {
 	const size_t n_comp = sizeof((struct verb *)0)->comp / sizeof((struct verb *)0)->comp[0];
@@ -239,7 +277,7 @@ void complete_words(const struct ctx *c, const char *const *words, size_t n, str
 	const struct opt *wants;
 	size_t args = 0;
 	bool ended = false;
-	char lead[96];
+	char lead[LEAD];
 
 	if (n == 1) {
 		offer_verbs(&a);
@@ -251,11 +289,7 @@ void complete_words(const struct ctx *c, const char *const *words, size_t n, str
 	wants = walk(&a, words, n, &args, &ended);
 	if (!wants && !ended && str_starts(a.typed, "--") && strchr(a.typed, '=')) {
 		wants = option_of(a.verb, a.typed);
-		str_cut(lead, sizeof lead, a.typed);
-		lead[strcspn(lead, "=") + 1] = '\0';
-		a.lead = lead;
-		a.typed += strlen(lead);
-		if (!wants)
+		if (!wants || !cut_lead(&a, lead))
 			return;
 	}
 	if (wants) {
@@ -268,8 +302,11 @@ void complete_words(const struct ctx *c, const char *const *words, size_t n, str
 		offer_options(&a, opt_common, true);
 		return;
 	}
-	if (args < n_comp && args < a.verb->max_args)
-		offer_kind(&a, a.verb->comp[args]);
-	else if (a.verb->comp[n_comp - 1] == COMP_SET_KEY)
-		offer_set_keys(&a);
+	if (args >= n_comp && a.verb->comp[n_comp - 1] == COMP_SET_KEY)
+		args = n_comp - 1;
+	if (args >= n_comp || args >= a.verb->max_args)
+		return;
+	if (a.verb->comp[args] == COMP_SET_KEY && strchr(a.typed, '=') && !cut_lead(&a, lead))
+		return;
+	offer_kind(&a, a.verb->comp[args]);
 }

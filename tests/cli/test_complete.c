@@ -88,6 +88,16 @@ static void words_of_the_usage_line_are_offered(void **state)
 	is(b, "list\t\ndrop\t\nretry\t\n");
 	run(b, "_complete", "--", "set", "bob", "tags=a", "wake");
 	is(b, "wake_policy=\t\n");
+	run(b, "_complete", "--", "set", "bob", "wake_policy=", "a");
+	is(b, "accepts=\t\n");
+	run(b, "_complete", "--", "set", "bob", "tags=a", "name=c", "wake_policy=e");
+	is(b, "wake_policy=ephemeral\t\n");
+	run(b, "_complete", "--", "set", "bob", "default=");
+	is(b, "default=shell\ta runtime of it\n");
+	run(b, "_complete", "--", "set", "bob", "workdir=x");
+	is(b, ":file\n");
+	run(b, "_complete", "--", "set", "bob", "description=x");
+	is(b, "");
 	run(b, "_complete", "--", "help", "exit");
 	must_have(out(b), "exit-codes\t");
 }
@@ -95,7 +105,17 @@ static void words_of_the_usage_line_are_offered(void **state)
 static void what_makes_no_sense_offers_nothing(void **state)
 {
 	struct bin *b = *state;
+	char word[130] = "--";
 
+	/* Longer than any name, at each length. */
+	for (size_t n = 80; n < sizeof word - 2; n++) {
+		memset(word + 2, 'a', n - 2);
+		snprintf(word + n, sizeof word - n, "=");
+		run(b, "_complete", "--", "send", word);
+		is(b, "");
+		run(b, "_complete", "--", "set", "bob", word + 2);
+		is(b, "");
+	}
 	run(b, "_complete", "--", "nosuch", "b");
 	is(b, "");
 	run(b, "_complete", "--", "_apply", "--tri");
