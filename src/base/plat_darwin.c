@@ -265,12 +265,9 @@ int plat_pipe(int out_fds[static 2], struct err *e)
 
 int plat_fsync(int fd)
 {
-	/* fsync alone leaves the bytes in the disk's cache here. Some file systems do not know the
-	 * stronger call. */
-	if (fcntl(fd, F_FULLFSYNC) == 0)
-		return 0;
-	return errno == ENOTSUP || errno == EINVAL || errno == ENOTTY || errno == ENODEV ? fsync(fd)
-											 : -1;
+	/* fsync alone leaves the bytes in the disk's cache here. Many file systems do not know the
+	 * stronger call, and say so in many ways; a disk that fails fails the weaker one too. */
+	return fcntl(fd, F_FULLFSYNC) == 0 ? 0 : fsync(fd);
 }
 
 int64_t plat_mtime_ms(const struct stat *st)
@@ -313,50 +310,49 @@ int plat_canonical_max(void)
 
 /* ---- watching a file ---- */
 
-#define WATCH_MAX 256
+#define WATCH_MAX 1024
 
 /* A vnode event lives as long as the descriptor of its file, so each watch needs that one too, and
- * the caller closes only the kqueue. Whose kqueue is gone, or whose file, is found and closed by
- * the next plat_watch_add. */
-static struct {
-	int kq, file;
+ * the caller closes only the kqueue. Whose kqueue is gone, or whose file, is found and closed when
+ * the next watch begins, or no place is left. */
+static struct watch {
+	int kq, file; /* kq 0: a free place */
+	dev_t dev;
+	ino_t ino; /* nobody else gets it while `file` is open */
 } watches[WATCH_MAX];
 
 /* Is that number still the kqueue that watches this file? Only there can our event be enabled once
  * more. */
-static bool still_watches(int kq, int file)
+static bool still_watches(const struct watch *w)
 {
 	struct stat st;
 
-	return change(kq, (uintptr_t)file, EVFILT_VNODE, EV_ENABLE, 0) == 0 &&
-	       fstat(file, &st) == 0 && st.st_nlink > 0;
+	return change(w->kq, (uintptr_t)w->file, EVFILT_VNODE, EV_ENABLE, 0) == 0 &&
+	       fstat(w->file, &st) == 0 && st.st_nlink > 0;
 }
 
-/* The first free place, closing files of watches that ended; -1: none. */
-static int watch_place(void)
+static void close_ended(void)
 {
-	int place = -1;
-
-	for (int i = WATCH_MAX - 1; i >= 0; i--) {
-		if (watches[i].kq > 0 && !still_watches(watches[i].kq, watches[i].file)) {
+	for (int i = 0; i < WATCH_MAX; i++)
+		if (watches[i].kq > 0 && !still_watches(&watches[i])) {
 			close(watches[i].file);
 			watches[i].kq = 0;
 		}
-		if (watches[i].kq == 0)
-			place = i;
-	}
-	return place;
 }
 
-static bool watches_it(int kq, int file)
+static struct watch *free_place(void)
 {
-	struct stat now, st;
-
-	if (fstat(file, &now) < 0)
-		return false;
 	for (int i = 0; i < WATCH_MAX; i++)
-		if (watches[i].kq == kq && fstat(watches[i].file, &st) == 0 &&
-		    st.st_dev == now.st_dev && st.st_ino == now.st_ino)
+		if (watches[i].kq == 0)
+			return &watches[i];
+	return NULL;
+}
+
+static bool watches_it(int kq, const struct stat *st)
+{
+	for (int i = 0; i < WATCH_MAX; i++)
+		if (watches[i].kq == kq && watches[i].dev == st->st_dev &&
+		    watches[i].ino == st->st_ino)
 			return true;
 	return false;
 }
@@ -365,20 +361,26 @@ int plat_watch_add(int fd, const char *path, struct err *e)
 {
 	const uint32_t all =
 	    NOTE_WRITE | NOTE_EXTEND | NOTE_ATTRIB | NOTE_DELETE | NOTE_RENAME | NOTE_REVOKE;
-	int place = watch_place();
 	auto_fd int file = open(path, O_EVTONLY | O_CLOEXEC);
+	struct watch *place;
+	struct stat st;
 
-	if (file < 0)
+	if (file < 0 || fstat(file, &st) < 0)
 		return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, errno, "watch %s",
 			       path);
-	if (watches_it(fd, file))
+	if (watches_it(fd, &st))
 		return 0;
-	if (place < 0)
+	place = free_place();
+	if (!place) {
+		close_ended();
+		place = free_place();
+	}
+	if (!place)
 		return err_set(e, ERR_FAILED, EMFILE, "watch %s", path);
 	if (change(fd, (uintptr_t)file, EVFILT_VNODE, EV_ADD | EV_CLEAR, all) < 0)
 		return err_set(e, ERR_FAILED, errno, "watch %s", path);
-	watches[place].kq = fd;
-	watches[place].file = take_fd(&file);
+	*place =
+	    (struct watch){.kq = fd, .file = take_fd(&file), .dev = st.st_dev, .ino = st.st_ino};
 	return 0;
 }
 
@@ -388,6 +390,7 @@ int plat_watch(const char *path, int *out_fd, struct err *e)
 
 	if (kq < 0)
 		return err_set(e, ERR_FAILED, errno, "watch %s", path);
+	close_ended(); /* its number may have been that of another one */
 	if (plat_watch_add(kq, path, e) < 0)
 		return -1;
 	*out_fd = take_fd(&kq);

@@ -18,16 +18,14 @@
 
 #include "iapeer/base/banned.h"
 
-static enum proc_state state_of(int status)
+/* The kernel tells of an exit (NOTE_EXIT) well before it calls the process a zombie, and has no
+ * more to tell to whoever asks in between. From P_WEXIT on it runs no instruction of its own, and
+ * its status is there. */
+static enum proc_state state_of(const struct extern_proc *p)
 {
-	switch (status) {
-	case SZOMB:
+	if (p->p_stat == SZOMB || (p->p_flag & P_WEXIT))
 		return PROC_ZOMBIE;
-	case SSTOP:
-		return PROC_STOPPED;
-	default:
-		return PROC_RUNNING;
-	}
+	return p->p_stat == SSTOP ? PROC_STOPPED : PROC_RUNNING;
 }
 
 /* Memory, and whether it waits: told only for processes of our own user. A thread's state is not in
@@ -59,7 +57,7 @@ int plat_proc_info(pid_t pid, struct proc_info *out, struct err *e)
 	}
 	if (len < sizeof(kp) || kp.kp_proc.p_pid != pid)
 		return 0;
-	out->state = state_of(kp.kp_proc.p_stat);
+	out->state = state_of(&kp.kp_proc);
 	out->birth = (uint64_t)start->tv_sec * 1000000 + (uint64_t)start->tv_usec;
 	out->ppid = kp.kp_eproc.e_ppid;
 	out->pgid = kp.kp_eproc.e_pgid;

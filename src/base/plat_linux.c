@@ -216,12 +216,15 @@ int plat_canonical_max(void)
 
 int plat_watch_add(int fd, const char *path, struct err *e)
 {
-	if (inotify_add_watch(fd, path,
-			      IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVE | IN_ATTRIB |
-				  IN_DELETE_SELF | IN_MOVE_SELF) < 0)
-		return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, errno, "watch %s",
-			       path);
-	return 0;
+	const uint32_t self = IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+	const uint32_t names = IN_ONLYDIR | IN_CREATE | IN_DELETE | IN_MOVE;
+
+	/* inotify would tell of a folder's files too. No other system does, so nobody here may
+	 * count on it; and nobody is woken for what is written into the files of others. */
+	if (inotify_add_watch(fd, path, names | IN_DELETE_SELF | IN_MOVE_SELF) >= 0 ||
+	    (errno == ENOTDIR && inotify_add_watch(fd, path, IN_MODIFY | self) >= 0))
+		return 0;
+	return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, errno, "watch %s", path);
 }
 
 int plat_watch(const char *path, int *out_fd, struct err *e)

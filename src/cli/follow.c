@@ -42,7 +42,7 @@ static void watch(struct follow *f, const char *rel)
 		return;
 }
 
-/* On Linux its folder would tell of its changes too; elsewhere only of names. */
+/* Its folder tells of names alone. */
 static int watch_with_folder(struct follow *f, const char *rel, struct err *e)
 {
 	char dir[LAYOUT_PATH];

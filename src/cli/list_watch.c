@@ -58,6 +58,7 @@ static void watch_below(struct watcher *w, const char *rel)
 static void watch_session(struct watcher *w, struct fleet *f, const struct peer_id *id)
 {
 	const struct manifest *m = fleet_manifest(w->c, f, id->runtime);
+	AUTO(strv_done) struct strv files = STRV_INIT;
 	char path[LAYOUT_PATH];
 
 	layout_pane_log(id, path);
@@ -66,12 +67,14 @@ static void watch_session(struct watcher *w, struct fleet *f, const struct peer_
 	watch_below(w, path);
 	layout_state(id, "queue", path);
 	watch_below(w, path);
-	if (m && status_file_folder(&w->c->layout, m, path))
-		watch(w, path);
+	if (m)
+		status_files(&w->c->layout, m, id, &files);
+	for (size_t i = 0; i < files.n; i++)
+		watch(w, files.v[i]);
 }
 
-/* The folders tell who comes and goes; where they do not tell of writing into their files, those of
- * the live ones are watched too. */
+/* The folders tell who comes and goes; what is written into the files of the live ones, only these
+ * themselves. */
 static void watch_all(struct watcher *w)
 {
 	AUTO(fleet_done) struct fleet f = {.n_manifests = 0};

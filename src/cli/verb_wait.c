@@ -101,6 +101,7 @@ static bool is_blind(const struct waiter *w)
 static int watch_all(struct waiter *w, struct err *e)
 {
 	const struct layout *l = &w->c->layout;
+	AUTO(strv_done) struct strv files = STRV_INIT;
 	const struct manifest *m;
 	char path[LAYOUT_PATH], rel[LAYOUT_PATH];
 
@@ -118,8 +119,10 @@ static int watch_all(struct waiter *w, struct err *e)
 			return -1;
 		watch(w, path);
 	}
-	if (m && status_file_folder(l, m, path))
-		watch(w, path);
+	if (m)
+		status_files(l, m, &w->id, &files);
+	for (size_t i = 0; i < files.n; i++)
+		watch(w, files.v[i]);
 	return w->watch_fd < 0 ? err_set(e, ERR_FAILED, 0, "%s cannot be watched", path) : 0;
 }
 

@@ -208,16 +208,8 @@ static bool folder(const struct pattern *p, char out[static LAYOUT_PATH])
 	return slash != NULL;
 }
 
-bool status_file_folder(const struct layout *l, const struct manifest *m,
-			char out[static LAYOUT_PATH])
-{
-	struct pattern p;
-
-	return pattern_of(l, m, &p) && folder(&p, out);
-}
-
-/* Its program may be a wrapper around the one that keeps the file. */
-static void look_below(const struct pattern *p, const struct session *s, struct status_evidence *v)
+/* Its program may be a wrapper around the one that keeps the file: those of whoever is below it. */
+static void files_below(const struct pattern *p, pid_t pane, struct strv *out)
 {
 	AUTO(strv_done) struct strv names = STRV_INIT;
 	char dir[LAYOUT_PATH], path[LAYOUT_PATH];
@@ -231,23 +223,50 @@ static void look_below(const struct pattern *p, const struct session *s, struct 
 
 		str_cut(pid, sizeof pid, names.v[i]);
 		pid[strspn(pid, "0123456789")] = '\0';
-		if (str_i64(pid, 2, INT32_MAX, &n) && is_below((pid_t)n, s->pane.pid) &&
-		    file_path(p, pid, path) && read_file(path, s, v))
-			return;
+		if (str_i64(pid, 2, INT32_MAX, &n) && is_below((pid_t)n, pane) &&
+		    file_path(p, pid, path))
+			strv_add(out, path);
 	}
+}
+
+static bool own_file(const struct pattern *p, pid_t pane, char out[static LAYOUT_PATH])
+{
+	char pid[24];
+
+	snprintf(pid, sizeof pid, "%ld", (long)pane);
+	return file_path(p, pid, out);
+}
+
+void status_files(const struct layout *l, const struct manifest *m, const struct peer_id *id,
+		  struct strv *out)
+{
+	char path[LAYOUT_PATH];
+	struct pattern p;
+	struct session s;
+	struct err e;
+
+	if (!pattern_of(l, m, &p) || !folder(&p, path))
+		return;
+	strv_add(out, path);
+	if (session_load(l, id, &s, &e) < 0)
+		return;
+	if (own_file(&p, s.pane.pid, path))
+		strv_add(out, path);
+	files_below(&p, s.pane.pid, out);
 }
 
 static void look_file(const struct layout *l, const struct session *s, const struct manifest *m,
 		      struct status_evidence *v)
 {
-	char path[LAYOUT_PATH], pid[24];
+	AUTO(strv_done) struct strv below = STRV_INIT;
+	char path[LAYOUT_PATH];
 	struct pattern p;
 
-	if (!pattern_of(l, m, &p))
+	if (!pattern_of(l, m, &p) || (own_file(&p, s->pane.pid, path) && read_file(path, s, v)))
 		return;
-	snprintf(pid, sizeof pid, "%ld", (long)s->pane.pid);
-	if (file_path(&p, pid, path) && !read_file(path, s, v))
-		look_below(&p, s, v);
+	files_below(&p, s->pane.pid, &below);
+	for (size_t i = 0; i < below.n && !read_file(below.v[i], s, v); i++)
+		;
 }
 
 /* ---- the terminal ---- */

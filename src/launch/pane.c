@@ -33,6 +33,25 @@ int pane_heal_socket(const struct session *s, struct err *e)
 	return 0;
 }
 
+/* The folder tells that there is a log, or that another one took its place; the log that something
+ * was written. */
+static void watch_log(const struct pane *p)
+{
+	char path[LAYOUT_PATH];
+	struct err e;
+
+	if (layout_abs(p->layout, p->log, path, &e) < 0 ||
+	    (plat_watch_add(p->watch_fd, path, &e) < 0 && e.code != ERR_NOT_FOUND))
+		log_debug("launch", "%s", e.msg);
+}
+
+/* Before the caller looks, so that nothing happens in between. */
+static void drain(const struct pane *p)
+{
+	plat_watch_drain(p->watch_fd);
+	watch_log(p);
+}
+
 int pane_open(struct pane *p, const struct layout *l, const struct settings *s,
 	      const struct manifest *m, const struct session *session, struct err *e)
 {
@@ -52,7 +71,10 @@ int pane_open(struct pane *p, const struct layout *l, const struct settings *s,
 	if (fs_mkdirs(l->root_fd, LAYOUT_PANE_LOGS, e) < 0 ||
 	    layout_abs(l, LAYOUT_PANE_LOGS, dir, e) < 0)
 		return -1;
-	return plat_watch(dir, &p->watch_fd, e);
+	if (plat_watch(dir, &p->watch_fd, e) < 0)
+		return -1;
+	watch_log(p);
+	return 0;
 }
 
 void pane_done(struct pane *p)
@@ -77,7 +99,7 @@ bool pane_wait(struct pane *p, int64_t ms)
 	if (ms < 0)
 		ms = 0;
 	if (poll(fds, 2, ms > 60000 ? 60000 : (int)ms) > 0 && fds[0].revents)
-		plat_watch_drain(p->watch_fd);
+		drain(p);
 	return p->exit_fd >= 0 && !fds[1].revents;
 }
 
@@ -86,7 +108,7 @@ void pane_wait_log(struct pane *p, int64_t ms)
 	struct pollfd fd = {.fd = p->watch_fd, .events = POLLIN};
 
 	if (poll(&fd, 1, (int)ms) > 0)
-		plat_watch_drain(p->watch_fd);
+		drain(p);
 }
 
 int64_t pane_log_size(const struct pane *p)

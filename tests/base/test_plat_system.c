@@ -209,6 +209,25 @@ static void a_watch_fires_when_a_name_comes_or_goes_in_a_folder(void **state)
 	close(fd);
 }
 
+static void a_folder_does_not_tell_what_is_written_into_its_files(void **state)
+{
+	struct err e = ERR_INIT;
+	char path[128];
+	int fd = -1;
+
+	(void)state;
+	in_root("there", path);
+	append(path, "x");
+	assert_int_equal(plat_watch(root.path, &fd, &e), 0);
+	append(path, "more");
+	assert_false(readable(fd, 30));
+	assert_int_equal(plat_watch_add(fd, path, &e), 0);
+	append(path, "more");
+	assert_true(readable(fd, LONG_MS));
+	close(fd);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void one_watch_tells_of_several_files(void **state)
 {
 	struct err e = ERR_INIT;
@@ -378,6 +397,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(a_pair_of_sockets_knows_its_maker),
 	    TEST(a_watch_fires_when_the_file_grows_and_again_after_draining),
 	    TEST(a_watch_fires_when_a_name_comes_or_goes_in_a_folder),
+	    TEST(a_folder_does_not_tell_what_is_written_into_its_files),
 	    TEST(one_watch_tells_of_several_files),
 	    TEST(watching_again_and_again_leaves_no_descriptor_behind),
 	    TEST(the_time_of_a_file_is_near_the_clocks),

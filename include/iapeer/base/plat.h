@@ -89,8 +89,9 @@ int64_t plat_mono_ns(void);   /* awake time */
 size_t plat_socket_max(void); /* bytes of a socket path without its NUL: 107 or 103 */
 int plat_canonical_max(void); /* bytes of a line that a canonical terminal takes: 4095, 1023 */
 
-/* A descriptor that becomes readable when the file (or the folder's list of names) changes; drain
- * it with plat_watch_drain. The file may be replaced: watch again after that. */
+/* A descriptor that becomes readable when the file changes; of a folder when its list of names
+ * does, and not for what is written into its files. Drain it with plat_watch_drain. The file may be
+ * replaced: watch again after that. */
 int plat_watch(const char *path, int *out_fd, struct err *e) NODISCARD;
 /* Let the same descriptor tell of another file or folder too. Once more for what it watches already
  * changes nothing; a file that was replaced is another. ERR_NOT_FOUND: there is none. */

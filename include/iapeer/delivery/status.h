@@ -41,9 +41,10 @@ void status_look(const struct layout *l, const struct settings *st, const struct
 /* Is it live, and does it need a person? *out: what it does. */
 bool status_person(const struct layout *l, const struct settings *st, const struct peer_id *id,
 		   const struct manifest *m, struct status *out);
-/* The folder of the runtime's own status files; false: it has none. */
-bool status_file_folder(const struct layout *l, const struct manifest *m,
-			char out[static LAYOUT_PATH]);
+/* What to watch for the runtime's own word on its status: the folder of its files, and in it those
+ * of this peer's program and of whoever is below that. Added to *out. */
+void status_files(const struct layout *l, const struct manifest *m, const struct peer_id *id,
+		  struct strv *out);
 /* The newest report of this session. False: it has none. Owned: report_done(). */
 bool status_last_report(const struct layout *l, const struct session *s, struct report *out);
 

@@ -15,7 +15,7 @@ struct pane {
 	const struct session *session;
 	struct tmux tmux;
 	bool trust;   /* the owner allows dialogs marked `trust` to be accepted */
-	int watch_fd; /* of the folder of pane logs; -1: not watched yet */
+	int watch_fd; /* of the log, and of the folder that has it; -1: not watched yet */
 	int exit_fd;  /* of the program */
 	char log[LAYOUT_PATH];
 };
