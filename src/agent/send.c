@@ -229,20 +229,6 @@ bool message_withdraw(const struct layout *l, const struct peer_id *id, const ch
 	       queue_remove(l, id, file, &e) == 0;
 }
 
-/* Renamed or removed between our reading of the registry and the acceptance: nobody would ever take
- * it from that queue. Whoever does that holds the queue's lock, so that it went along or is here.
- */
-static int check_still_there(const struct send *s, struct err *e)
-{
-	AUTO(registry_done) struct registry now = {.n = 0};
-	struct err soft = ERR_INIT;
-
-	if (registry_load(s->w.layout, &now, &soft) < 0 || registry_find(&now, s->id.name) ||
-	    !message_withdraw(s->w.layout, &s->id, s->item.id))
-		return 0;
-	return err_set(e, ERR_NOT_FOUND, 0, "%s was renamed or removed meanwhile", s->id.name);
-}
-
 /* The same message again: its turn is waited for as long as this sender wants, too. While somebody
  * is at the peer it is not; then he is told when the first one's wait is over. */
 static void wait_longer(const struct send *s)
@@ -275,6 +261,8 @@ static int need_keeper(const struct send *s, struct err *e)
 
 int send_accept(struct send *s, struct err *e)
 {
+	AUTO(lock_done) struct lock claim = LOCK_INIT;
+
 	if (send_settled(s))
 		return 0;
 	if ((!s->duplicate && queue_room(s->w.layout, e) < 0) || need_keeper(s, e) < 0)
@@ -285,8 +273,10 @@ int send_accept(struct send *s, struct err *e)
 		return 0;
 	s->item.accepted_at_ms = clock_utc_ms();
 	s->item.wait_until_ms = wants_turn(s) ? s->item.accepted_at_ms + s->timeout_ms : 0;
+	if (queue_claim(s->w.layout, &s->id, &claim, e) < 0)
+		return -1;
 	note_chain(s);
-	if (deliver_accept(s->w.layout, &s->id, &s->item, e) < 0 || check_still_there(s, e) < 0)
+	if (deliver_accept(s->w.layout, &s->id, &s->item, e) < 0)
 		return -1;
 	s->queued = true;
 	return 0;
@@ -427,6 +417,8 @@ int send_finish(struct send *s, int rc, struct err *e)
 	look_again(s);
 	if (s->has_receipt)
 		return of_receipt(s, e);
+	if (!s->queued && registry_still_has(s->w.layout, s->id.name, e) < 0)
+		return -1;
 	if (!s->queued)
 		return rc < 0 ? -1 : err_set(e, ERR_FAILED, 0, "no receipt");
 	if (refused(s, e))

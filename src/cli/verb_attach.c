@@ -54,14 +54,19 @@ static int ask_keeper(const struct ctx *c, const struct peer_id *id, enum trigge
 		      char cause[static 64], struct err *e)
 {
 	auto_json struct json *reply = NULL;
+	struct err gone = ERR_INIT;
 	int64_t deadline = clock_mono_ms() + c->settings.boot_deadline_ms +
 			   c->settings.ready_gate_ms + WAKE_SLACK_MS;
 	char mode[16];
 
-	if (keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0 ||
-	    keeper_apply(&c->layout, id, trigger_word(trigger), deadline, &reply, e) < 0)
+	if (keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0)
 		return -1;
-	return reply_outcome(reply, mode, cause, e);
+	if (keeper_apply(&c->layout, id, trigger_word(trigger), deadline, &reply, e) == 0 &&
+	    reply_outcome(reply, mode, cause, e) == 0)
+		return 0;
+	if (registry_still_has(&c->layout, id->name, &gone) < 0)
+		*e = gone;
+	return -1;
 }
 
 /* Attach never starts fresh behind one's back: only what has a conversation is resumed. */

@@ -6,6 +6,7 @@
 
 #include "iapeer/agent/send.h"
 #include "iapeer/base/clock.h"
+#include "iapeer/base/lock.h"
 #include "iapeer/base/log.h"
 #include "iapeer/cli/ctx.h"
 #include "iapeer/cli/opt.h"
@@ -59,6 +60,15 @@ static int stop_one(const struct ctx *c, const struct target *t, struct result *
 	return apply_peer(&in, &out, e);
 }
 
+static int put(const struct ctx *c, const struct peer_id *id, struct queue_item *m, struct err *e)
+{
+	AUTO(lock_done) struct lock claim = LOCK_INIT;
+
+	if (queue_claim(&c->layout, id, &claim, e) < 0)
+		return -1;
+	return queue_put(&c->layout, id, m, e);
+}
+
 /* `start --now` is a wake without words: it goes through the queue like any message, so it outlives
  * us. */
 static int wake(const struct ctx *c, const struct target *t, struct result *r, struct err *e)
@@ -77,7 +87,7 @@ static int wake(const struct ctx *c, const struct target *t, struct result *r, s
 	m.from_nature = s.nature;
 	m.from_verified = s.verified;
 	if (keeper_ensure(&c->layout, clock_mono_ms() + KEEPER_WAIT_MS, e) < 0 ||
-	    queue_put(&c->layout, &t->id, &m, e) < 0)
+	    put(c, &t->id, &m, e) < 0)
 		return -1;
 	if (keeper_deliver(&c->layout, &t->id, m.id, wake_deadline(c), reason, sizeof reason, e) <
 	    0) {
@@ -240,6 +250,15 @@ static bool is_live(const struct ctx *c, const struct target *t)
 	return sight_of(c, NULL, t->record, &t->id, &s, &e) == 0 && s.shown == SHOWN_LIVE;
 }
 
+/* Of a peer that was removed while it was started no other reason is worth a word. */
+static void went_away(const struct ctx *c, const struct target *t, struct err *why)
+{
+	struct err gone = ERR_INIT;
+
+	if (t->record && registry_still_has(&c->layout, t->id.name, &gone) < 0)
+		*why = gone;
+}
+
 /* Of several failures the one with the highest code is the verb's. */
 static int worst(size_t n, size_t failed, const struct err *bad, struct err *e)
 {
@@ -271,6 +290,7 @@ int verb_life(struct ctx *c, const struct parsed *p, struct err *e)
 		struct err why = ERR_INIT;
 
 		if (guard(&services, &t.v[i], &r, &why) < 0 || one(c, p, &t.v[i], &r, &why) < 0) {
+			went_away(c, &t.v[i], &why);
 			r.why = why;
 			failed++;
 			if (why.code >= bad.code)

@@ -6,7 +6,6 @@
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
 #include "iapeer/base/json.h"
-#include "iapeer/base/lock.h"
 #include "iapeer/base/log.h"
 #include "iapeer/base/mem.h"
 #include "iapeer/base/str.h"
@@ -16,7 +15,6 @@
 
 #include "iapeer/base/banned.h"
 
-#define LOCK_WAIT_MS 10000
 #define LINKS_MAX    256  /* as many as are kept */
 #define LINKS_OLD    16   /* of them, as many as are older than the window */
 #define HOPS_ALL     4096 /* of all links: lines of 45 bytes in a state file */
@@ -279,17 +277,11 @@ int chain_check(const struct layout *l, const struct settings *set, const struct
 int chain_note(const struct layout *l, const struct settings *set, const struct peer_id *to,
 	       const struct queue_item *m, const struct strv *hops, struct err *e)
 {
-	AUTO(lock_done) struct lock lock = LOCK_INIT;
 	AUTO(chain_free) struct chain *c = NULL;
 	int64_t now = clock_utc_ms();
-	char path[LAYOUT_PATH];
 	struct link *k;
 
-	layout_queue_lock(to, path);
-	if (fs_mkdirs(l->root_fd, LAYOUT_LOCKS, e) < 0 ||
-	    fs_mkdirs(l->root_fd, LAYOUT_LIFECYCLE, e) < 0 ||
-	    lock_take(&lock, l->root_fd, path, "accept a message", clock_mono_ms() + LOCK_WAIT_MS,
-		      e) < 0)
+	if (fs_mkdirs(l->root_fd, LAYOUT_LIFECYCLE, e) < 0)
 		return -1;
 	c = load(l, to);
 	while (c->n == LINKS_MAX || (c->n > 0 && hops_of(c) + hops->n > HOPS_ALL) ||

@@ -10,13 +10,14 @@
 #include "iapeer/base/clock.h"
 #include "iapeer/base/fs.h"
 #include "iapeer/base/json.h"
-#include "iapeer/base/lock.h"
 #include "iapeer/base/log.h"
 #include "iapeer/base/str.h"
+#include "iapeer/registry/registry.h"
 
 #include "iapeer/base/banned.h"
 
 #define NUMBER_MAX INT64_C(9999999999) /* ten digits: names sort as numbers do */
+#define CLAIM_MS   10000
 
 static const char *const wait_words[] = {[WAIT_DELIVERED] = "delivered",
 					 [WAIT_ACCEPTED] = "accepted",
@@ -142,7 +143,7 @@ static void print_item(const struct queue_item *m, struct buf *out)
 	json_print(j, true, out);
 }
 
-/* The next number: under the queue's own lock, which is never held for longer than this. */
+/* The next number: under the queue's own lock. */
 static int next_number(const struct layout *l, const struct peer_id *id, int64_t *out,
 		       struct err *e)
 {
@@ -159,16 +160,6 @@ static int next_number(const struct layout *l, const struct peer_id *id, int64_t
 	return 0;
 }
 
-static int make_folders(const struct layout *l, const struct peer_id *id, struct err *e)
-{
-	char dir[LAYOUT_PATH];
-
-	queue_path(id, NULL, dir, sizeof dir);
-	if (fs_mkdirs(l->root_fd, LAYOUT_LOCKS, e) < 0)
-		return -1;
-	return fs_mkdirs(l->root_fd, dir, e);
-}
-
 int queue_room(const struct layout *l, struct err *e)
 {
 	struct fs_room room;
@@ -183,21 +174,31 @@ int queue_room(const struct layout *l, struct err *e)
 	return err_hint(e, "make room where %s is (iapeer doctor says how much there is)", l->root);
 }
 
+int queue_claim(const struct layout *l, const struct peer_id *id, struct lock *out, struct err *e)
+{
+	char path[LAYOUT_PATH];
+
+	layout_queue_lock(id, path);
+	if (fs_mkdirs(l->root_fd, LAYOUT_LOCKS, e) < 0 ||
+	    lock_take(out, l->root_fd, path, "accept a message", clock_mono_ms() + CLAIM_MS, e) < 0)
+		return err_wrap(e, "not accepted");
+	if (registry_still_has(l, id->name, e) == 0)
+		return 0;
+	lock_done(out);
+	return -1;
+}
+
 int queue_put(const struct layout *l, const struct peer_id *id, struct queue_item *m, struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_QUEUE_ITEM);
-	AUTO(lock_done) struct lock lock = LOCK_INIT;
 	char path[LAYOUT_PATH + 64];
 	int64_t number = 0;
 	bool created = false;
 
 	if (queue_room(l, e) < 0)
 		return -1;
-	layout_queue_lock(id, path);
-	if (make_folders(l, id, e) < 0 ||
-	    lock_take(&lock, l->root_fd, path, "accept a message", clock_mono_ms() + 10000, e) < 0)
-		return err_wrap(e, "not accepted");
-	if (next_number(l, id, &number, e) < 0)
+	queue_path(id, NULL, path, sizeof path);
+	if (fs_mkdirs(l->root_fd, path, e) < 0 || next_number(l, id, &number, e) < 0)
 		return err_wrap(e, "not accepted");
 	m->accepted_at_ms = clock_utc_ms();
 	snprintf(m->file, sizeof m->file, "%010lld.json", (long long)number);

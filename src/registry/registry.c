@@ -354,3 +354,13 @@ int registry_need(const struct registry *r, const char *name, const struct peer_
 	near = meant(r, name);
 	return near ? err_hint(e, "did you mean %s?", near) : -1;
 }
+
+int registry_still_has(const struct layout *l, const char *name, struct err *e)
+{
+	AUTO(registry_done) struct registry now = {.n = 0};
+	struct err none;
+
+	if (registry_load(l, &now, &none) < 0 || registry_find(&now, name))
+		return 0;
+	return err_set(e, ERR_NOT_FOUND, 0, "%s was renamed or removed meanwhile", name);
+}

@@ -139,8 +139,10 @@ static int put_many(int i, void *arg)
 		AUTO(queue_item_done)
 		struct queue_item m = {.kind = ITEM_MESSAGE, .from = ann, .body = xstrdup("x")};
 
+		AUTO(lock_done) struct lock claim = LOCK_INIT;
+
 		snprintf(m.id, sizeof m.id, "p%d-%03d", i, k);
-		if (queue_put(&w->l, &bob, &m, &e) < 0)
+		if (queue_claim(&w->l, &bob, &claim, &e) < 0 || queue_put(&w->l, &bob, &m, &e) < 0)
 			return 1;
 	}
 	return 0;
@@ -151,8 +153,10 @@ static void sixteen_writers_lose_nothing_and_keep_their_order(void **state)
 	struct world *w = *state;
 	AUTO(strv_done) struct strv names = STRV_INIT;
 	int last[16];
-	int64_t from = clock_mono_ms();
+	int64_t from;
 
+	world_peer(w, "bob", NULL);
+	from = clock_mono_ms();
 	assert_int_equal(scratch_swarm(16, put_many, w), 0);
 	print_message("400 messages: %lld ms\n", (long long)(clock_mono_ms() - from));
 	files(w, &names);
@@ -170,6 +174,24 @@ static void sixteen_writers_lose_nothing_and_keep_their_order(void **state)
 		assert_int_equal(which, last[who] + 1);
 		last[who] = which;
 	}
+}
+
+static void a_peer_that_is_gone_has_no_queue_to_claim(void **state)
+{
+	AUTO(lock_done) struct lock claim = LOCK_INIT;
+	struct world *w = *state;
+	bool dropped;
+
+	world_peer(w, "bob", NULL);
+	OK(queue_claim(&w->l, &bob, &claim, e));
+	lock_done(&claim);
+	OK(registry_drop(&w->l, "bob", &dropped, e));
+	FAILS(ERR_NOT_FOUND, queue_claim(&w->l, &bob, &claim, e));
+	HAS(last_err.msg, "bob was renamed or removed meanwhile");
+	assert_false(world_exists(w, ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.queue"));
+	/* What it says cannot be known: the message may wait there. */
+	world_write(w, ROOT_REL(LAYOUT_REGISTRY), "no registry");
+	OK(queue_claim(&w->l, &bob, &claim, e));
 }
 
 /* ---- what cannot be read ---- */
@@ -352,6 +374,7 @@ int main(void)
 	    TEST(the_largest_message_fits),
 	    TEST(removing_twice_is_removing_once),
 	    TEST(sixteen_writers_lose_nothing_and_keep_their_order),
+	    TEST(a_peer_that_is_gone_has_no_queue_to_claim),
 	    TEST(an_item_that_nobody_can_read_is_put_aside),
 	    TEST(only_items_are_items),
 	    TEST(a_queue_whose_numbers_are_used_up_refuses_and_loses_nothing),

@@ -22,6 +22,7 @@
  * person. ERR_REFUSED: the chain, or the pair, has had enough. */
 int chain_check(const struct layout *l, const struct settings *set, const struct sender *from,
 		const struct peer_id *to, struct strv *out_hops, struct err *e) NODISCARD;
-/* Remember it, before it is accepted: its recipient may answer at once. */
+/* Remember it, before it is accepted, under the same claim (queue_claim): its recipient may answer
+ * at once. */
 int chain_note(const struct layout *l, const struct settings *set, const struct peer_id *to,
 	       const struct queue_item *m, const struct strv *hops, struct err *e) NODISCARD;

@@ -8,7 +8,7 @@
 #pragma once
 #include "iapeer/delivery/delivering.h"
 
-/* Accept: into the queue, durably (queue_put), and one line of delivery.log. */
+/* Accept: into the queue, durably, under the claim (queue_put), and one line of delivery.log. */
 int deliver_accept(const struct layout *l, const struct peer_id *id, struct queue_item *m,
 		   struct err *e) NODISCARD;
 /* Deliver until the queue is empty, its head must wait, or a proof or a turn must be waited for

@@ -4,6 +4,7 @@
  * safe once queue_put() has returned: kill -9 of anything loses nothing from then on.
  */
 #pragma once
+#include "iapeer/base/lock.h"
 #include "iapeer/delivery/envelope.h"
 #include "iapeer/registry/layout.h"
 
@@ -46,7 +47,12 @@ bool wait_rung_parse(const char *word, enum wait_rung *out);
 /* Is there room for messages? ERR_FAILED with ENOSPC: no more than must be kept for what is owed
  * already; with EROFS. */
 int queue_room(const struct layout *l, struct err *e) NODISCARD;
-/* Accept: number it, write it durably. Sets m->file. */
+/* The right to put into it: until it is let go nobody else accepts for that peer, removes it or
+ * gives it another name. ERR_NOT_FOUND: somebody has. Held for moments only; waits for at most 10
+ * s. */
+int queue_claim(const struct layout *l, const struct peer_id *id, struct lock *out,
+		struct err *e) NODISCARD;
+/* Accept, under the claim: number it, write it durably. Sets m->file. */
 int queue_put(const struct layout *l, const struct peer_id *id, struct queue_item *m,
 	      struct err *e) NODISCARD;
 /* What waits in one queue goes behind what waits in the other. Both queues' locks are the caller's.

@@ -30,6 +30,9 @@ struct registry {
 	bool newer;  /* written by a newer version */
 };
 
+/* For who has read it a while ago: is that name still in it? ERR_NOT_FOUND: it is not any more. 0
+ * also where it cannot be read. */
+int registry_still_has(const struct layout *l, const char *name, struct err *e) NODISCARD;
 /* A missing file is an empty registry. ERR_CORRUPT names file and place. Owned: registry_done(). */
 int registry_load(const struct layout *l, struct registry *out, struct err *e) NODISCARD;
 /* The text of such a file, or its tree; `what` names it in messages. Pure. */
