@@ -16,6 +16,7 @@
 #include "iapeer/launch/tmux.h"
 #include "iapeer/lifecycle/apply.h"
 #include "iapeer/lifecycle/move.h"
+#include "iapeer/lifecycle/remove.h"
 #include "iapeer/supervise/client.h"
 
 #include "iapeer/base/banned.h"
@@ -254,25 +255,33 @@ static void collect(const struct registry *r, const struct fleet *f, struct strv
 				note_identity(all, &id);
 }
 
-/* A peer is under two names, or its folder under none, until that is done. */
-static void unfinished_moves(struct doctor *d)
+static int finish_removals(const struct layout *l, int64_t wait_ms, struct err *e)
+{
+	int n;
+
+	return remove_finish(l, wait_ms, &n, e);
+}
+
+/* Until that is done a peer is under two names, its folder under none, or half of it is gone. */
+static void unfinished(struct doctor *d, const char *folder, const char *what,
+		       int (*finish)(const struct layout *l, int64_t wait_ms, struct err *e))
 {
 	AUTO(strv_done) struct strv names = STRV_INIT;
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_STATE);
 	struct err e;
 
-	if (fs_list(d->c->layout.root_fd, LAYOUT_MOVING, &names, &e) < 0 || names.n == 0)
+	if (fs_list(d->c->layout.root_fd, folder, &names, &e) < 0 || names.n == 0)
 		return;
 	doctor_names(&b, &names, NAMES_MAX);
 	if (!d->fix)
 		doctor_say(d, FOUND_BAD, "leftovers",
 			   "`iapeer doctor --fix` tries again, and says what is in its way",
-			   "a move is not finished: %s", buf_cstr(&b));
-	else if (move_finish(&d->c->layout, LOCK_MS, &e) < 0)
+			   "a %s is not finished: %s", what, buf_cstr(&b));
+	else if (finish(&d->c->layout, LOCK_MS, &e) < 0)
 		doctor_say(d, FOUND_BAD, "leftovers", "`iapeer remove` of that peer gives it up",
 			   "%s", e.msg);
 	else
-		doctor_fixed(d, "leftovers", "finished the move of %s", buf_cstr(&b));
+		doctor_fixed(d, "leftovers", "finished the %s of %s", what, buf_cstr(&b));
 }
 
 void doctor_leftovers(struct doctor *d)
@@ -282,7 +291,8 @@ void doctor_leftovers(struct doctor *d)
 	AUTO(fleet_done) struct fleet f = {.n_manifests = 0};
 	struct err e;
 
-	unfinished_moves(d);
+	unfinished(d, LAYOUT_REMOVING, "removal", finish_removals);
+	unfinished(d, LAYOUT_MOVING, "move", move_finish);
 	/* Who cannot read the registry cannot say who is not in it. */
 	if (!d->registry_ok || fleet_scan(&d->c->layout, &f, &e) < 0)
 		return;

@@ -284,8 +284,10 @@ int move_peer(const struct layout *l, const struct settings *s, const struct pee
 	AUTO(move_plan_done) struct move_plan plan = {.profile.tree = NULL};
 	int trashed;
 
-	if (move_finish(l, LOCK_MS, e) < 0 || registry_load(l, &r, e) < 0 ||
-	    check_names(&r, m, e) < 0 || check_folder(m, e) < 0)
+	/* A damaged intent is about its own peer alone. */
+	if ((move_finish(l, LOCK_MS, e) < 0 && e->code != ERR_CORRUPT) ||
+	    move_intent_none(l, m->record->name, e) < 0 || move_intent_none(l, m->name, e) < 0 ||
+	    registry_load(l, &r, e) < 0 || check_names(&r, m, e) < 0 || check_folder(m, e) < 0)
 		return -1;
 	/* What an earlier owner of the new name left is not inherited. */
 	if (strcmp(m->record->name, m->name) != 0 && trash_name(l, m->name, &trashed, e) < 0)
@@ -321,13 +323,20 @@ static int finish_one(const struct layout *l, const char *name, int64_t wait_ms,
 int move_finish(const struct layout *l, int64_t wait_ms, struct err *e)
 {
 	AUTO(strv_done) struct strv names = STRV_INIT;
+	struct err why = ERR_INIT;
+	int rc = 0;
 
 	if (fs_list(l->root_fd, LAYOUT_MOVING, &names, e) < 0)
 		return -1;
-	for (size_t i = 0; i < names.n; i++)
-		if (peer_name_valid(names.v[i]) && finish_one(l, names.v[i], wait_ms, e) < 0)
-			return err_wrap(e, "finish the move of %s", names.v[i]);
-	return 0;
+	for (size_t i = 0; i < names.n; i++) {
+		if (!peer_name_valid(names.v[i]) || finish_one(l, names.v[i], wait_ms, &why) == 0)
+			continue;
+		*e = why;
+		rc = err_wrap(e, "finish the move of %s", names.v[i]);
+		if (e->code != ERR_CORRUPT)
+			return rc;
+	}
+	return rc;
 }
 
 void move_catch_up(const struct layout *l)

@@ -100,23 +100,34 @@ static int write_intent(const struct layout *l, const char *name, const struct s
 	return fs_write_atomic(l->root_fd, path, buf_cstr(&b), b.len, 0600, e);
 }
 
+static int drop_intent(const struct layout *l, const char *name, struct err *e)
+{
+	char path[LAYOUT_PATH];
+
+	layout_removing(name, path);
+	return fs_unlink(l->root_fd, path, e);
+}
+
+/* What has begun with that peer is over, its moves too. */
+static int drop_intents(const struct layout *l, const char *name, struct err *e)
+{
+	return move_intent_forget(l, name, e) < 0 ? -1 : drop_intent(l, name, e);
+}
+
 /* Record, files, intent, in this order: whatever is left of it is finished by whoever finds the
  * intent. */
 static int carry_out(const struct layout *l, const char *name, const struct strv *identities,
 		     struct removal *out, struct err *e)
 {
 	AUTO(peer_locks_done) struct peer_locks accepting = {.n = 0};
-	char path[LAYOUT_PATH];
 	bool dropped;
 
 	/* Nobody accepts a message for it meanwhile. */
 	if (queue_locks_take(l, identities, "remove", clock_mono_ms() + LOCK_MS, &accepting, e) < 0)
 		return -1;
-	if (registry_drop(l, name, &dropped, e) < 0 || purge(l, identities, out, e) < 0 ||
-	    move_intent_forget(l, name, e) < 0)
+	if (registry_drop(l, name, &dropped, e) < 0 || purge(l, identities, out, e) < 0)
 		return -1;
-	layout_removing(name, path);
-	return fs_unlink(l->root_fd, path, e);
+	return drop_intents(l, name, e);
 }
 
 /* ---- remove ---- */
@@ -183,6 +194,14 @@ static int remove_known(const struct job *job, struct removal *out, struct err *
 	return carry_out(job->l, job->name, job->identities, out, e);
 }
 
+/* A damaged intent of another peer is not in the way of this one; its own is replaced. */
+static int finish_others(const struct layout *l, struct err *e)
+{
+	int finished;
+
+	return remove_finish(l, LOCK_MS, &finished, e) < 0 && e->code != ERR_CORRUPT ? -1 : 0;
+}
+
 int remove_peer(const struct layout *l, const struct settings *s, const char *name, bool force,
 		struct removal *out, struct err *e)
 {
@@ -190,10 +209,9 @@ int remove_peer(const struct layout *l, const struct settings *s, const char *na
 	AUTO(strv_done) struct strv identities = STRV_INIT;
 	struct job job = {.l = l, .s = s, .r = &r, .name = name, .identities = &identities};
 	const struct peer_record *p;
-	int finished;
 
 	*out = (struct removal){.absent = false};
-	if (remove_finish(l, LOCK_MS, &finished, e) < 0 || registry_load(l, &r, e) < 0)
+	if (finish_others(l, e) < 0 || registry_load(l, &r, e) < 0)
 		return -1;
 	p = registry_find(&r, name);
 	if (identities_of(l, p, name, &identities, e) < 0)
@@ -202,7 +220,7 @@ int remove_peer(const struct layout *l, const struct settings *s, const char *na
 	if (p)
 		str_cut(out->cwd, sizeof out->cwd, p->cwd);
 	if (!p && identities.n == 0)
-		return 0;
+		return peer_name_valid(name) ? drop_intents(l, name, e) : 0;
 	if (end_all(&job, force, e) < 0)
 		return -1;
 	return remove_known(&job, out, e);
@@ -238,6 +256,8 @@ static int finish_one(const struct layout *l, const char *name, int64_t wait_ms,
 int remove_finish(const struct layout *l, int64_t wait_ms, int *out_n, struct err *e)
 {
 	AUTO(strv_done) struct strv names = STRV_INIT;
+	struct err why = ERR_INIT;
+	int rc = 0;
 
 	*out_n = 0;
 	if (fs_list(l->root_fd, LAYOUT_REMOVING, &names, e) < 0)
@@ -245,11 +265,16 @@ int remove_finish(const struct layout *l, int64_t wait_ms, int *out_n, struct er
 	for (size_t i = 0; i < names.n; i++) {
 		if (!peer_name_valid(names.v[i]))
 			continue;
-		if (finish_one(l, names.v[i], wait_ms, e) < 0)
-			return err_wrap(e, "finish the removal of %s", names.v[i]);
-		++*out_n;
+		if (finish_one(l, names.v[i], wait_ms, &why) == 0) {
+			++*out_n;
+			continue;
+		}
+		*e = why;
+		rc = err_wrap(e, "finish the removal of %s", names.v[i]);
+		if (e->code != ERR_CORRUPT)
+			return rc;
 	}
-	return 0;
+	return rc;
 }
 
 static int trash_files(const struct layout *l, const struct strv *identities, const char *dir,
@@ -285,13 +310,16 @@ int trash_name(const struct layout *l, const char *name, int *out_n, struct err 
 	struct settings s;
 	struct job job = {.l = l, .s = &s, .r = &r, .name = name, .identities = &identities};
 	char dir[LAYOUT_PATH];
-	int finished;
 
 	*out_n = 0;
-	if (remove_finish(l, LOCK_MS, &finished, e) < 0 || settings_load(l, &s, e) < 0 ||
-	    registry_load(l, &r, e) < 0 || identities_of(l, NULL, name, &identities, e) < 0)
+	if (finish_others(l, e) < 0 || settings_load(l, &s, e) < 0 || registry_load(l, &r, e) < 0 ||
+	    identities_of(l, NULL, name, &identities, e) < 0)
 		return -1;
-	if (registry_find(&r, name) || identities.n == 0)
+	if (registry_find(&r, name))
+		return 0;
+	if (drop_intent(l, name, e) < 0) /* a damaged one of the earlier owner's */
+		return -1;
+	if (identities.n == 0)
 		return 0;
 	/* A session of the earlier owner would be taken for the new one's. */
 	if (end_all(&job, true, e) < 0 ||

@@ -8,11 +8,13 @@
 #include "scratch.h"
 
 #include "iapeer/lifecycle/marks.h"
+#include "iapeer/lifecycle/move_intent.h"
 
 #include "iapeer/base/banned.h"
 
 #define STATE    ROOT_REL(LAYOUT_LIFECYCLE) "/"
 #define INTENT   ROOT_REL(LAYOUT_MOVING) "/bob"
+#define DAMAGED  ROOT_REL(LAYOUT_MOVING) "/ann"
 #define REGISTRY ROOT_REL(LAYOUT_REGISTRY)
 
 static void put(const struct world *w, const char *rel, const char *text)
@@ -44,6 +46,22 @@ static void is_rob_now(struct world *w)
 	assert_int_equal(world_lines(w, REGISTRY, "\"rob\""), 1);
 	assert_false(world_exists(w, STATE "shell-bob.queue"));
 	OK(peer_make("shell", "rob", &w->id, e));
+}
+
+static void a_damaged_intent_holds_up_nobody_else(void **state)
+{
+	struct world *w = *state;
+
+	world_peer(w, "bob", NULL);
+	world_send(w, "m1", "x");
+	intend(w);
+	put(w, DAMAGED, "{\"format\":1,");
+	FAILS(ERR_CORRUPT, move_finish(&w->l, 10000, e));
+	HAS(last_err.msg, "finish the move of ann");
+	is_rob_now(w);
+	assert_true(world_exists(w, DAMAGED));
+	FAILS(ERR_REFUSED, move_intent_none(&w->l, "ann", e));
+	OK(move_intent_none(&w->l, "rob", e));
 }
 
 static void what_was_accepted_under_the_old_name_meanwhile_goes_along_in_order(void **state)
@@ -108,6 +126,7 @@ static void one_that_cannot_be_finished_lets_a_peer_be_stopped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    TEST(a_damaged_intent_holds_up_nobody_else),
 	    TEST(what_was_accepted_under_the_old_name_meanwhile_goes_along_in_order),
 	    TEST(nothing_is_started_under_a_name_whose_move_was_cut_short),
 	    TEST(one_that_cannot_be_finished_lets_a_peer_be_stopped),

@@ -13,6 +13,7 @@
 
 #define STATE    ROOT_REL(LAYOUT_LIFECYCLE) "/"
 #define INTENT   ROOT_REL(LAYOUT_REMOVING) "/reborn"
+#define DAMAGED  ROOT_REL(LAYOUT_REMOVING) "/damaged"
 #define REGISTRY ROOT_REL(LAYOUT_REGISTRY)
 
 /* A peer with traces of every kind, and neighbours whose names begin or end like its own. */
@@ -216,6 +217,35 @@ static void cut_short_after_the_intent_it_is_finished(void **state)
 	finish(w, 0);
 }
 
+/* Its own peer is removed once more; nobody else waits for that. */
+static void a_damaged_intent_holds_up_nobody_else(void **state)
+{
+	struct world *w = *state;
+	AUTO(removal_done) struct removal other = {.absent = false};
+	AUTO(removal_done) struct removal own = {.absent = false};
+	int n = -1;
+
+	reborn(w);
+	intend(w);
+	world_write(w, DAMAGED, "{\"format\":1,\"pers");
+	FAILS(ERR_CORRUPT, remove_finish(&w->l, 10000, &n, e));
+	HAS(last_err.msg, "finish the removal of damaged");
+	assert_int_equal(n, 1);
+	all_gone(w);
+	reborn(w);
+	OK(removed(w, "reborn", false, &other, e));
+	all_gone(w);
+	OK(trash_name(&w->l, "reborn", &n, e));
+	assert_true(world_exists(w, DAMAGED));
+	OK(removed(w, "damaged", false, &own, e));
+	assert_true(own.absent);
+	assert_false(world_exists(w, DAMAGED));
+	world_write(w, DAMAGED, "");
+	OK(trash_name(&w->l, "damaged", &n, e));
+	assert_false(world_exists(w, DAMAGED));
+	finish(w, 0);
+}
+
 static void cut_short_after_the_record_it_is_finished(void **state)
 {
 	struct world *w = *state;
@@ -332,6 +362,7 @@ int main(void)
 	    TEST(a_live_peer_is_refused_and_with_force_ended),
 	    TEST(a_death_that_nobody_has_seen_is_recorded_before_its_traces_go),
 	    TEST(cut_short_after_the_intent_it_is_finished),
+	    TEST(a_damaged_intent_holds_up_nobody_else),
 	    TEST(cut_short_after_the_record_it_is_finished),
 	    TEST(cut_short_among_the_files_it_is_finished),
 	    TEST(an_unfinished_removal_does_not_take_the_new_namesake),

@@ -19,7 +19,7 @@ struct peer_move {
 int move_peer(const struct layout *l, const struct settings *s, const struct peer_move *m,
 	      struct err *e) NODISCARD;
 /* Finish moves that a crash cut short, waiting so long for locks (0: one try each; ERR_TIMEOUT:
- * somebody is at it). */
+ * somebody is at it). One that cannot be read is passed over, and is ERR_CORRUPT in the end. */
 int move_finish(const struct layout *l, int64_t wait_ms, struct err *e) NODISCARD;
 /* Finish moves and removals before anything is changed, waiting as long as for any lock; what fails
  * is a warning. Until then state is under two names, or of a peer that is to go, and what is new

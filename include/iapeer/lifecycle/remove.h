@@ -16,7 +16,8 @@ void removal_done(struct removal *r);
 int remove_peer(const struct layout *l, const struct settings *s, const char *name, bool force,
 		struct removal *out, struct err *e) NODISCARD;
 /* Finish removals that a crash cut short, waiting so long for locks (0: one try each; ERR_TIMEOUT:
- * somebody is at it). *out_n: how many. */
+ * somebody is at it). *out_n: how many. One that cannot be read is passed over, and is ERR_CORRUPT
+ * in the end. */
 int remove_finish(const struct layout *l, int64_t wait_ms, int *out_n, struct err *e) NODISCARD;
 /* Before a new record: what an earlier owner of the name left goes to state/trash. *out_n: files
  * moved. */
