@@ -243,22 +243,36 @@ static bool asks_for_trust(const struct manifest *m)
 	return false;
 }
 
+/* More than the folder is trusted then: the options say what, in the program's own words. */
+static void trusted_options(const struct manifest *m, struct buf *out)
+{
+	for (size_t i = 0; i < m->args_trust.n; i++)
+		if (str_starts(m->args_trust.v[i], "--"))
+			buf_fmt(out, "%s%s", out->len ? " " : "", m->args_trust.v[i]);
+	if (out->len == 0)
+		buf_str(out, "no other options");
+}
+
 /* The decision is the owner's: asked on a terminal, else only said. */
 static void decide_trust(const struct ctx *c, const struct manifest *m, struct creation *n)
 {
+	AUTO(buf_done) struct buf options = BUF_INIT(CAP_STATE);
 	char answer[16] = "";
 
 	if (n->profile.trust || !asks_for_trust(m))
 		return;
+	trusted_options(m, &options);
 	if (!c->term.in_tty || !c->term.err_tty || c->json) {
 		strv_fmt(&n->warnings,
 			 "%s may ask whether it may work in this folder; `iapeer create %s "
-			 "--trust` answers yes for it",
-			 m->runtime, n->name);
+			 "--trust` answers yes for it, and starts it with %s",
+			 m->runtime, n->name, buf_cstr(&options));
 		return;
 	}
-	fprintf(stderr, "%s asks whether it may work in %s. Trust it there? [y/N] ", m->runtime,
-		n->profile.workdir[0] ? n->profile.workdir : n->folder);
+	fprintf(stderr,
+		"%s asks whether it may work in %s. Trust it there, and start it with %s? [y/N] ",
+		m->runtime, n->profile.workdir[0] ? n->profile.workdir : n->folder,
+		buf_cstr(&options));
 	fflush(stderr);
 	if (fgets(answer, sizeof answer, stdin))
 		n->profile.trust = answer[0] == 'y' || answer[0] == 'Y';

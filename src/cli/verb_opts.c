@@ -14,7 +14,7 @@ const struct opt create_opts[] = {
     {.name = "description", .value = "<text>", .help = "what it is for, at most 450 characters"},
     {.name = "intelligence", .value = "<nature>", .help = "artificial, natural or absent"},
     {.name = "tag", .value = "<tag>", .help = "a word to call several peers by", .many = true},
-    {.name = "trust", .help = "its program may trust the folder it works in"},
+    {.name = "trust", .help = "trust its folder, run its program without questions"},
     {.name = NULL},
 };
 const struct opt list_opts[] = {

@@ -9,6 +9,9 @@
 	"Without a name it is made from the folder's. The folder is --path, else "                 \
 	"<root>/peers/<name>; `init`, and `create` without a name, mean this folder. Again with "  \
 	"the same name: runtimes and tags are added, what is not given stays.\n\n"                 \
+	"--trust is the owner's word for two things: the program may work in that folder, and "    \
+	"it is started with its own options for asking nothing (claude: "                          \
+	"--dangerously-skip-permissions).\n\n"                                                     \
 	"  iapeer create bob --runtime shell\n"                                                    \
 	"  iapeer create reviewer --runtime claude --workdir ~/src/app --tag review"
 #define LIST_DETAIL                                                                                    \

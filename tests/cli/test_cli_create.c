@@ -134,6 +134,19 @@ static void a_runtime_without_its_program_is_a_warning(void **state)
 	must_have(out(b), "created bob");
 }
 
+/* More goes with it than the folder: whoever decides is told, in the program's own words. */
+static void what_trust_means_is_said_before_it_is_given(void **state)
+{
+	struct bin *b = *state;
+
+	assert_int_equal(run(b, "create", "ann", "--runtime", "claude"), 0);
+	must_have(err_text_of(b), "starts it with --dangerously-skip-permissions");
+	assert_int_equal(run(b, "create", "rev", "--runtime", "codex"), 0);
+	must_have(err_text_of(b), "starts it with --dangerously-bypass-approvals-and-sandbox ");
+	assert_int_equal(run(b, "create", "ann", "--trust"), 0);
+	must_lack(err_text_of(b), "--dangerously");
+}
+
 static void a_long_description_is_cut_at_450(void **state)
 {
 	AUTO(json_freep) struct json *j = NULL;
@@ -318,6 +331,7 @@ int main(void)
 	    T(another_folder_is_refused),
 	    T(what_is_wrong_is_said_before_anything_is_made),
 	    T(a_runtime_without_its_program_is_a_warning),
+	    T(what_trust_means_is_said_before_it_is_given),
 	    T(a_long_description_is_cut_at_450),
 	    T(the_list_shows_each_runtimes_state_beside_the_name),
 	    T(a_broken_state_file_hides_no_other_peer),

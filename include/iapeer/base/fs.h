@@ -49,7 +49,8 @@ int fs_read_at(int dirfd, const char *path, int64_t offset, size_t max, struct b
 int fs_write_atomic(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
 		    struct err *e) NODISCARD;
 /* The same, but the file must not exist yet: published by link(2). *out_created says whether this
- * call did it; false: somebody else had, and their file stands. */
+ * call did it; false: somebody else had, and their file stands. After a failure to sync the folder
+ * the file may be there all the same. */
 int fs_publish(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
 	       bool *out_created, struct err *e) NODISCARD;
 /* The same without fsync: the caller syncs once for many. */

@@ -1,6 +1,6 @@
 /* lock.h - advisory file locks, held by one process at a time.
  *
- * Order: peers by identity, then the registry, never the other way round. The descriptor is
+ * Order: a profile, peers by identity, the registry, never the other way round. The descriptor is
  * close-on-exec: a tmux server started under a lock must not inherit and keep it. A lock file is
  * never unlinked; it holds the holder's pid and what it is doing, for the message of whoever waits
  * (nothing, where the disk had no room for it).

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 struct proc_opts {
-	const char *file; /* absolute path; else looked up as it is */
+	const char *file; /* its path; PATH is not searched */
 	char *const *argv;
 	char *const *envp; /* complete; NULL: ours */
 	const void *input; /* bytes for standard input; NULL: /dev/null */

@@ -15,7 +15,7 @@
 
 struct layout {
 	int root_fd;             /* the root, O_DIRECTORY; every relative path below is below it */
-	char root[LAYOUT_PATH];  /* absolute, as the user names it, links resolved */
+	char root[LAYOUT_PATH];  /* absolute, links resolved */
 	char socks[LAYOUT_PATH]; /* absolute: $IAPEER_SOCK_DIR or <root>/socks */
 };
 #define LAYOUT_INIT                                                                                \
