@@ -34,6 +34,7 @@ struct service {
 	char log[LAYOUT_PATH];
 	struct strv env;
 	struct strv type; /* what a person is to type */
+	bool background;  /* launchd: see unit.h */
 	char why[256];    /* the manager could not be told */
 };
 
@@ -81,9 +82,11 @@ static int describe(const struct ctx *c, struct service *s, struct err *e)
 
 static int print(const struct service *s, struct buf *out, struct err *e)
 {
-	return unit_print(s->manager,
-			  &(struct unit_spec){.program = s->program, .log = s->log, .env = &s->env},
-			  out, e);
+	return unit_print(
+	    s->manager,
+	    &(struct unit_spec){
+		.program = s->program, .log = s->log, .env = &s->env, .background = s->background},
+	    out, e);
 }
 
 int service_print(struct ctx *c, const char *manager, struct err *e)
@@ -101,50 +104,6 @@ int service_print(struct ctx *c, const char *manager, struct err *e)
 	c->reply = json_object();
 	json_set_str(c->reply, "manager", manager_word(s.manager));
 	json_set_str(c->reply, "text", buf_cstr(&text));
-	return 0;
-}
-
-/* ---- where ---- */
-
-static int locate(const struct ctx *c, struct service *s, struct err *e)
-{
-	char dir[LAYOUT_PATH];
-	struct utsname u;
-	bool known;
-	int n;
-
-	s->manager =
-	    uname(&u) == 0 && strcmp(u.sysname, "Darwin") == 0 ? MANAGER_LAUNCHD : MANAGER_SYSTEMD;
-	known = s->manager == MANAGER_LAUNCHD ? service_agents_dir(dir) : service_units_dir(dir);
-	if (!known)
-		return err_set(e, ERR_USAGE, 0, "no home folder is known: set HOME");
-	n = snprintf(s->file, sizeof s->file, "%s/%s", dir,
-		     s->manager == MANAGER_LAUNCHD ? SERVICE_KEEPER_JOB ".plist"
-						   : SERVICE_KEEPER_UNIT);
-	if (n < 0 || (size_t)n >= sizeof s->file)
-		return err_set(e, ERR_USAGE, 0, "%s: the path is too long", dir);
-	return describe(c, s, e);
-}
-
-/* What stands there now; *out_there false: nothing. ERR_REFUSED: it is not ours to touch. */
-static int look(const struct service *s, struct buf *old, bool *out_there, struct err *e)
-{
-	bool ours;
-
-	*out_there = false;
-	if (fs_read(AT_FDCWD, s->file, old, e) < 0)
-		return e->code == ERR_NOT_FOUND ? 0 : -1;
-	*out_there = true;
-	ours = s->manager == MANAGER_LAUNCHD ? service_plist_is_ours(buf_cstr(old))
-					     : service_unit_is_ours(buf_cstr(old));
-	if (!ours) {
-		err_set(e, ERR_REFUSED, 0, "%s is not ours", s->file);
-		return err_hint(e, "move it away first");
-	}
-	if (!unit_starts(s->manager, buf_cstr(old), s->program)) {
-		err_set(e, ERR_REFUSED, 0, "%s keeps another root", s->file);
-		return err_hint(e, "set IAPEER_ROOT to that one, or delete the file");
-	}
 	return 0;
 }
 
@@ -208,18 +167,51 @@ static bool start_systemd(struct service *s, bool changed, struct err *e)
 	return false;
 }
 
-static bool start_launchd(struct service *s)
+/* launchd keeps a user's jobs in two places: one is there while he is logged in on the screen, the
+ * other (for jobs that say Background) after any login, ssh's too. */
+static const char *const domains[] = {"gui", "user"};
+
+static void put_domain(bool background, char *out, size_t size)
+{
+	snprintf(out, size, "%s/%lu", domains[background], (unsigned long)geteuid());
+}
+
+/* Over ssh there is often no screen. What cannot be asked is taken for the usual. */
+static bool only_background(void)
+{
+	char domain[64], why[200];
+
+	put_domain(false, domain, sizeof domain);
+	if (TOOL(why, "launchctl", "print", domain) == 0)
+		return false;
+	put_domain(true, domain, sizeof domain);
+	return TOOL(why, "launchctl", "print", domain) == 0;
+}
+
+/* From wherever it was loaded, perhaps with an older text. True: it was. */
+static bool boot_out(struct service *s)
 {
 	char domain[64], job[128];
+	bool was = false;
 
-	snprintf(domain, sizeof domain, "gui/%lu", (unsigned long)geteuid());
-	snprintf(job, sizeof job, "%s/" SERVICE_KEEPER_JOB, domain);
+	for (int background = 0; background < 2; background++) {
+		put_domain(background, domain, sizeof domain);
+		snprintf(job, sizeof job, "%s/" SERVICE_KEEPER_JOB, domain);
+		was = TOOL(s->why, "launchctl", "bootout", job) == 0 || was;
+	}
+	return was;
+}
+
+static bool start_launchd(struct service *s)
+{
+	char domain[64];
+
+	put_domain(s->background, domain, sizeof domain);
 	strv_fmt(&s->type, "launchctl bootstrap %s \"%s\"", domain, s->file);
 	if (sandboxed(s))
 		return false;
-	/* Loaded already, perhaps with an older text: it fails when it is not, and that is fine. */
-	if (TOOL(s->why, "launchctl", "bootout", job) < 0)
-		s->why[0] = '\0';
+	if (!boot_out(s))
+		s->why[0] = '\0'; /* it was not loaded, and that is fine */
 	for (int i = 0; i < LAUNCHD_TRY; i++) {
 		if (TOOL(s->why, "launchctl", "bootstrap", domain, s->file) == 0)
 			return true;
@@ -248,11 +240,56 @@ static bool stop_systemd(struct service *s)
 
 static bool stop_launchd(struct service *s)
 {
-	char job[128];
+	char domain[64];
 
-	snprintf(job, sizeof job, "gui/%lu/" SERVICE_KEEPER_JOB, (unsigned long)geteuid());
-	strv_fmt(&s->type, "launchctl bootout %s", job);
-	return !sandboxed(s) && TOOL(s->why, "launchctl", "bootout", job) == 0;
+	put_domain(s->background, domain, sizeof domain);
+	strv_fmt(&s->type, "launchctl bootout %s/" SERVICE_KEEPER_JOB, domain);
+	return !sandboxed(s) && boot_out(s);
+}
+
+/* ---- where ---- */
+
+static int locate(const struct ctx *c, struct service *s, struct err *e)
+{
+	char dir[LAYOUT_PATH];
+	struct utsname u;
+	bool known;
+	int n;
+
+	s->manager =
+	    uname(&u) == 0 && strcmp(u.sysname, "Darwin") == 0 ? MANAGER_LAUNCHD : MANAGER_SYSTEMD;
+	s->background = s->manager == MANAGER_LAUNCHD && !sandboxed(s) && only_background();
+	known = s->manager == MANAGER_LAUNCHD ? service_agents_dir(dir) : service_units_dir(dir);
+	if (!known)
+		return err_set(e, ERR_USAGE, 0, "no home folder is known: set HOME");
+	n = snprintf(s->file, sizeof s->file, "%s/%s", dir,
+		     s->manager == MANAGER_LAUNCHD ? SERVICE_KEEPER_JOB ".plist"
+						   : SERVICE_KEEPER_UNIT);
+	if (n < 0 || (size_t)n >= sizeof s->file)
+		return err_set(e, ERR_USAGE, 0, "%s: the path is too long", dir);
+	return describe(c, s, e);
+}
+
+/* What stands there now; *out_there false: nothing. ERR_REFUSED: it is not ours to touch. */
+static int look(const struct service *s, struct buf *old, bool *out_there, struct err *e)
+{
+	bool ours;
+
+	*out_there = false;
+	if (fs_read(AT_FDCWD, s->file, old, e) < 0)
+		return e->code == ERR_NOT_FOUND ? 0 : -1;
+	*out_there = true;
+	ours = s->manager == MANAGER_LAUNCHD ? service_plist_is_ours(buf_cstr(old))
+					     : service_unit_is_ours(buf_cstr(old));
+	if (!ours) {
+		err_set(e, ERR_REFUSED, 0, "%s is not ours", s->file);
+		return err_hint(e, "move it away first");
+	}
+	if (!unit_starts(s->manager, buf_cstr(old), s->program)) {
+		err_set(e, ERR_REFUSED, 0, "%s keeps another root", s->file);
+		return err_hint(e, "set IAPEER_ROOT to that one, or delete the file");
+	}
+	return 0;
 }
 
 /* ---- saying it ---- */

@@ -18,16 +18,20 @@
 
 #define PASTE_BUFFER "iapeer"
 #define PANE_DEAD    "dead"
+/* Where package managers put it that a PATH need not name: ssh to a Mac gives none of these. */
+#define ELSEWHERE "/opt/homebrew/bin:/usr/local/bin:/opt/local/bin"
 
 int tmux_find(const char *configured, const char *path_env, char out[static LAYOUT_PATH],
 	      struct err *e)
 {
-	if (proc_find(str_empty(configured) ? "tmux" : configured, path_env, out, LAYOUT_PATH, e) <
-	    0) {
-		err_wrap(e, "tmux");
-		return err_hint(e, "install tmux 3.2 or later, or set IAPEER_TMUX_BIN");
-	}
-	return 0;
+	const char *name = str_empty(configured) ? "tmux" : configured;
+	struct err ignored;
+
+	if (proc_find(name, path_env, out, LAYOUT_PATH, e) == 0 ||
+	    proc_find(name, ELSEWHERE, out, LAYOUT_PATH, &ignored) == 0)
+		return 0;
+	err_wrap(e, "tmux");
+	return err_hint(e, "install tmux 3.2 or later, or set IAPEER_TMUX_BIN");
 }
 
 /* Run tmux with these arguments after "-S socket". Not ours to judge: the caller looks at the

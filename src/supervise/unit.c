@@ -176,7 +176,16 @@ static void print_launchd(const struct unit_spec *s, struct buf *out)
 	put_env(out, s->env);
 	put_true(out, "RunAtLoad");
 	put_true(out, "KeepAlive");
+	/* Ending it ends the keeper alone, not the peers. */
 	put_true(out, "AbandonProcessGroup");
+	/* Anything else is throttled, and so would be all that the peers run. */
+	buf_str(out, "\t<key>ProcessType</key>\n");
+	put_string(out, "\t", "Interactive");
+	/* In one session only: two keepers would replace each other for ever. */
+	if (s->background) {
+		buf_str(out, "\t<key>LimitLoadToSessionType</key>\n");
+		put_string(out, "\t", "Background");
+	}
 	buf_str(out, "\t<key>StandardErrorPath</key>\n");
 	put_string(out, "\t", s->log);
 	buf_str(out, "</dict>\n</plist>\n");

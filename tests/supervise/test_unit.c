@@ -162,6 +162,24 @@ static void managers_have_names(void **state)
 	assert_false(manager_parse("upstart", &m));
 }
 
+static void a_job_is_not_throttled_and_lives_in_one_session(void **state)
+{
+	const char *key = "<key>LimitLoadToSessionType</key>";
+	AUTO(strv_done) struct strv env = STRV_INIT;
+	AUTO(buf_done) struct buf b = BUF_INIT(sizeof text - 1);
+	struct unit_spec s = {
+	    .program = "/r/bin/iapeer", .log = "/r/log", .env = &env, .background = true};
+	const char *job = printed(MANAGER_LAUNCHD, "/r/bin/iapeer", NULL);
+	struct err e = ERR_INIT;
+
+	(void)state;
+	has(job, "<key>ProcessType</key>\n\t<string>Interactive</string>");
+	assert_null(strstr(job, key));
+	assert_int_equal(unit_print(MANAGER_LAUNCHD, &s, &b, &e), 0);
+	has(buf_cstr(&b), "<key>LimitLoadToSessionType</key>\n\t<string>Background</string>");
+	assert_true(service_plist_is_ours(buf_cstr(&b)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +187,7 @@ int main(void)
 	    cmocka_unit_test(paths_are_quoted_as_systemd_reads_them),
 	    cmocka_unit_test(a_plist_keeps_it_running_and_is_ours),
 	    cmocka_unit_test(a_plist_is_escaped),
+	    cmocka_unit_test(a_job_is_not_throttled_and_lives_in_one_session),
 	    cmocka_unit_test(what_cannot_be_said_is_refused),
 	    cmocka_unit_test(the_last_setting_in_its_section_counts),
 	    cmocka_unit_test(managers_have_names),

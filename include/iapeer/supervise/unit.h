@@ -17,6 +17,7 @@ struct unit_spec {
 	const char
 	    *log; /* launchd writes the keeper's standard error there (systemd has its journal) */
 	const struct strv *env; /* KEY=VALUE of what it must be told */
+	bool background;        /* launchd: for a Mac where nobody has logged in on the screen */
 };
 int unit_print(enum manager m, const struct unit_spec *s, struct buf *out, struct err *e) NODISCARD;
 
