@@ -11,6 +11,8 @@
 
 #include "iapeer/base/banned.h"
 
+#define DEAF_MS 1000
+
 /* A file of the state folder came, went or changed. Whoever wrote it usually asks by the socket a
  * moment later; if he was killed in between, this is how it is carried out all the same. */
 static void on_state(uv_fs_event_t *h, const char *name, int events, int status)
@@ -83,14 +85,17 @@ int keeper_watch_files(struct keeper *k, struct err *e)
 	if (layout_abs(k->layout, LAYOUT_LIFECYCLE, dir, e) < 0)
 		return -1;
 	uv_fs_event_init(&k->loop, &k->state_events);
-	uv_fs_event_init(&k->loop, &k->log_events);
 	uv_fs_event_init(&k->loop, &k->root_events);
-	k->state_events.data = k->log_events.data = k->root_events.data = k;
+	k->state_events.data = k->root_events.data = k;
 	rc = uv_fs_event_start(&k->state_events, on_state, dir, 0);
 	if (rc < 0)
 		return err_set(e, ERR_FAILED, -rc, "watch %s", dir);
 	rc = uv_fs_event_start(&k->root_events, on_root, k->layout->root, 0);
-	return rc < 0 ? err_set(e, ERR_FAILED, -rc, "watch %s", k->layout->root) : 0;
+	if (rc < 0)
+		return err_set(e, ERR_FAILED, -rc, "watch %s", k->layout->root);
+	/* On macOS a folder is heard of only a while after that call: one more look. */
+	uv_timer_start(&k->rescan_timer, k->rescan_timer.timer_cb, DEAF_MS, 0);
+	return 0;
 }
 
 struct waiting *keeper_waiting(struct keeper *k, const char *identity)
@@ -101,34 +106,52 @@ struct waiting *keeper_waiting(struct keeper *k, const char *identity)
 	return NULL;
 }
 
-/* Output in a pane whose message waits: perhaps the draft was sent, the question answered. */
-static void on_log(uv_fs_event_t *h, const char *name, int events, int status)
+static int64_t log_size(const struct keeper *k, const char *identity, char path[static LAYOUT_PATH])
 {
-	struct keeper *k = h->data;
-	char identity[PEER_IDENTITY_MAX + 1];
-	struct waiting *w;
-
-	(void)events;
-	if (status < 0 || !name || !str_ends(name, ".log") || strlen(name) - 4 >= sizeof identity)
-		return;
-	snprintf(identity, sizeof identity, "%.*s", (int)(strlen(name) - 4), name);
-	w = keeper_waiting(k, identity);
-	if (w)
-		keeper_want(k, identity, TRIG_MESSAGE, false, clock_mono_ms() + 200);
-}
-
-void keeper_watch_logs(struct keeper *k, bool on)
-{
-	char dir[LAYOUT_PATH];
+	char rel[LAYOUT_PATH];
+	struct fs_info info;
+	struct peer_id id;
 	struct err e;
 
-	if (on == k->log_events_on || layout_abs(k->layout, LAYOUT_PANE_LOGS, dir, &e) < 0)
+	if (peer_parse(identity, &id, &e) < 0)
+		return -1;
+	layout_pane_log(&id, rel);
+	if (layout_abs(k->layout, rel, path, &e) < 0 ||
+	    fs_stat(k->layout->root_fd, rel, &info, &e) < 0 || !info.exists)
+		return -1;
+	return info.size;
+}
+
+/* Output in a pane whose message waits: perhaps the draft was sent, the question answered. */
+static void on_log(void *arg)
+{
+	struct keeper *k = arg;
+	char path[LAYOUT_PATH];
+
+	for (struct waiting *w = k->waiting; w; w = w->next) {
+		int64_t size = log_size(k, w->identity, path);
+
+		if (size == w->log_size)
+			continue;
+		w->log_size = size;
+		if (size >= 0)
+			file_watch_add(k->logs, path); /* another may have taken its place */
+		keeper_want(k, w->identity, TRIG_MESSAGE, false, clock_mono_ms() + 200);
+	}
+}
+
+/* Without it the back-off timer looks again anyway. */
+static void watch_log(struct keeper *k, struct waiting *w)
+{
+	char path[LAYOUT_PATH];
+
+	w->log_size = log_size(k, w->identity, path);
+	if (w->log_size < 0)
 		return;
-	if (on && uv_fs_event_start(&k->log_events, on_log, dir, 0) < 0)
-		return; /* the back-off timer looks again anyway */
-	if (!on)
-		uv_fs_event_stop(&k->log_events);
-	k->log_events_on = on;
+	if (k->logs)
+		file_watch_add(k->logs, path);
+	else
+		k->logs = file_watch_new(&k->loop, path, on_log, k);
 }
 
 void keeper_set_waiting(struct keeper *k, const char *identity, const char *reason)
@@ -151,6 +174,8 @@ void keeper_set_waiting(struct keeper *k, const char *identity, const char *reas
 	if (reason[0]) {
 		str_cut(w->reason, sizeof w->reason, reason);
 		w->backoff_ms = w->backoff_ms * 2 > 30000 ? 30000 : w->backoff_ms * 2;
+		watch_log(k, w);
 	}
-	keeper_watch_logs(k, k->waiting != NULL);
+	if (!k->waiting)
+		file_watch_free(&k->logs);
 }

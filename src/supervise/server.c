@@ -37,7 +37,7 @@ static void hang_up(struct conn *c)
 		}
 	uv_close((uv_handle_t *)&c->pipe, release);
 	uv_close((uv_handle_t *)&c->timer, release);
-	uv_close((uv_handle_t *)&c->receipts, release);
+	file_watch_free(&c->receipts);
 	keeper_consider_leaving(k);
 }
 
@@ -64,7 +64,7 @@ static void answer(struct conn *c, const struct json *j)
 
 	c->waits = CONN_IDLE;
 	uv_timer_stop(&c->timer);
-	uv_fs_event_stop(&c->receipts);
+	file_watch_free(&c->receipts);
 	r->b = (struct buf)BUF_INIT(CAP_LINE);
 	json_print(j, false, &r->b);
 	if (!str_ends(buf_cstr(&r->b), "\n"))
@@ -140,16 +140,13 @@ void keeper_receipt(struct keeper *k, const char *identity, const char *message_
 	}
 }
 
-static void on_receipt(uv_fs_event_t *h, const char *name, int events, int status)
+static void on_receipt(void *arg)
 {
-	struct conn *c = h->data;
+	struct conn *c = arg;
 	struct work *w = workq_find(&c->k->work, c->identity);
 
-	(void)events;
 	/* Our own says so itself, when it is through with it. */
-	if (status < 0 || !name || !str_ends(name, ".json") || (w && w->running))
-		return;
-	if (c->waits == CONN_DELIVER)
+	if (!(w && w->running) && c->waits == CONN_DELIVER)
 		tell(c);
 }
 
@@ -160,9 +157,8 @@ static bool left_to_others(struct conn *c)
 	char path[LAYOUT_PATH], dir[LAYOUT_PATH];
 	struct peer_id id;
 	struct err e;
-	int rc;
 
-	if (uv_is_active((uv_handle_t *)&c->receipts))
+	if (c->receipts)
 		return false;
 	if (peer_parse(c->identity, &id, &e) < 0)
 		return false;
@@ -170,9 +166,9 @@ static bool left_to_others(struct conn *c)
 	if (fs_mkdirs(c->k->layout->root_fd, path, &e) < 0 ||
 	    layout_abs(c->k->layout, path, dir, &e) < 0)
 		return false;
-	rc = uv_fs_event_start(&c->receipts, on_receipt, dir, 0);
-	if (rc < 0)
-		log_warn("server", "watch %s: %s", dir, uv_strerror(rc));
+	c->receipts = file_watch_new(&c->k->loop, dir, on_receipt, c);
+	if (!c->receipts)
+		log_warn("server", "%s cannot be watched", dir);
 	return tell(c);
 }
 
@@ -347,11 +343,10 @@ void keeper_on_connect(uv_stream_t *server, int status)
 	c = xcalloc(1, sizeof *c);
 	c->k = k;
 	c->in = (struct buf)BUF_INIT(CAP_LINE);
-	c->open_handles = 3;
+	c->open_handles = 2;
 	uv_pipe_init(&k->loop, &c->pipe, 0);
 	uv_timer_init(&k->loop, &c->timer);
-	uv_fs_event_init(&k->loop, &c->receipts);
-	c->pipe.data = c->timer.data = c->receipts.data = c;
+	c->pipe.data = c->timer.data = c;
 	c->next = k->conns;
 	k->conns = c;
 	if (uv_accept(server, (uv_stream_t *)&c->pipe) < 0 ||

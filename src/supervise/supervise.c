@@ -83,7 +83,7 @@ static void on_leave(uv_timer_t *t)
 			      (uv_handle_t *)&k->leave_timer,     (uv_handle_t *)&k->tick_timer,
 			      (uv_handle_t *)&k->due_timer,       (uv_handle_t *)&k->absent_timer,
 			      (uv_handle_t *)&k->attention_timer, (uv_handle_t *)&k->root_events,
-			      (uv_handle_t *)&k->state_events,    (uv_handle_t *)&k->log_events};
+			      (uv_handle_t *)&k->state_events};
 
 	if (k->workers) { /* killed, and about to be reaped */
 		keeper_end_workers(k);
@@ -93,6 +93,7 @@ static void on_leave(uv_timer_t *t)
 	keeper_hear_no_more(k);
 	keeper_unwatch_all(k);
 	keeper_leave_asides(k);
+	file_watch_free(&k->logs);
 	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
 		close_one(own[i], NULL);
 }

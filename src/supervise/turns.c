@@ -23,7 +23,7 @@
 #define LOG_MS     250         /* a program that works paints all the time */
 #define SCREEN_MS  2000        /* between two looks at its screen, while it tries again */
 
-/* Freed by its last close callback. */
+/* Freed when its timer is closed. */
 struct turn_watch {
 	struct keeper *k;
 	struct peer_id id;
@@ -36,17 +36,14 @@ struct turn_watch {
 	bool hint;    /* its log says that its screen is worth a look */
 	bool retries; /* it said so when last looked at */
 	int64_t looked_ms;
-	uv_fs_event_t file, output;
+	struct file_watch *file, *output; /* NULL: not watched now */
 	uv_timer_t timer;
-	int open_handles;
 };
 
 static void closed(uv_handle_t *h)
 {
 	struct turn_watch *t = h->data;
 
-	if (--t->open_handles > 0)
-		return;
 	manifest_done(t->manifest);
 	free(t->manifest);
 	free(t);
@@ -59,8 +56,8 @@ void keeper_forget_turn(struct watched *w)
 	if (!t)
 		return;
 	w->turn = NULL;
-	uv_close((uv_handle_t *)&t->file, closed);
-	uv_close((uv_handle_t *)&t->output, closed);
+	file_watch_free(&t->file);
+	file_watch_free(&t->output);
 	uv_close((uv_handle_t *)&t->timer, closed);
 }
 
@@ -102,12 +99,9 @@ static void look_at_file(struct turn_watch *t)
 	t->at += (int64_t)b.len;
 }
 
-static void on_file(uv_fs_event_t *h, const char *name, int events, int status)
+static void on_file(void *arg)
 {
-	(void)name;
-	(void)events;
-	if (status == 0)
-		look_at_file(h->data);
+	look_at_file(arg);
 }
 
 /* ---- what its pane shows ---- */
@@ -158,16 +152,16 @@ static void look_at_screen(struct turn_watch *t)
 /* False: it is not there yet; some programs make it for the first prompt. */
 static bool watch_file(struct turn_watch *t)
 {
-	if (t->manifest->failed_line.n == 0 || t->transcript[0] != '/' ||
-	    uv_is_active((uv_handle_t *)&t->file))
+	if (t->manifest->failed_line.n == 0 || t->transcript[0] != '/' || t->file)
 		return true;
-	if (uv_fs_event_start(&t->file, on_file, t->transcript, 0) < 0)
+	t->file = file_watch_new(&t->k->loop, t->transcript, on_file, t);
+	if (!t->file)
 		return false;
 	look_at_file(t); /* it may have failed already */
 	return true;
 }
 
-static void on_output(uv_fs_event_t *h, const char *name, int events, int status);
+static void on_output(void *arg);
 
 static void on_timer(uv_timer_t *timer)
 {
@@ -184,20 +178,16 @@ static void on_timer(uv_timer_t *timer)
 		look_at_screen(t);
 	else if (t->hint)
 		uv_timer_start(timer, on_timer, (uint64_t)(due - now), 0);
-	if (layout_abs(t->k->layout, t->log, path, &e) < 0 ||
-	    uv_fs_event_start(&t->output, on_output, path, 0) < 0)
-		log_debug("turns", "identity=%s its log cannot be watched", t->identity);
+	if (!t->output && layout_abs(t->k->layout, t->log, path, &e) == 0)
+		t->output = file_watch_new(&t->k->loop, path, on_output, t);
 }
 
 /* Not again before that was looked at: it may print at every instant. */
-static void on_output(uv_fs_event_t *h, const char *name, int events, int status)
+static void on_output(void *arg)
 {
-	struct turn_watch *t = h->data;
+	struct turn_watch *t = arg;
 
-	(void)name;
-	(void)events;
-	(void)status;
-	uv_fs_event_stop(h);
+	file_watch_free(&t->output);
 	if (!uv_is_active((uv_handle_t *)&t->timer))
 		uv_timer_start(&t->timer, on_timer, LOG_MS, 0);
 }
@@ -239,14 +229,11 @@ static void begin(struct watched *w, const struct peer_id *id, const struct runn
 	t->id = *id;
 	t->manifest = xcalloc(1, sizeof *t->manifest);
 	t->at = n->at;
-	t->open_handles = 3;
 	str_cut(t->identity, sizeof t->identity, w->canary.identity);
 	str_cut(t->transcript, sizeof t->transcript, n->transcript);
 	layout_pane_log(id, t->log);
-	uv_fs_event_init(&k->loop, &t->file);
-	uv_fs_event_init(&k->loop, &t->output);
 	uv_timer_init(&k->loop, &t->timer);
-	t->file.data = t->output.data = t->timer.data = t;
+	t->timer.data = t;
 	w->turn = t;
 }
 

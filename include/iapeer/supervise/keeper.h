@@ -101,7 +101,8 @@ struct conn {
 	struct keeper *k;
 	uv_pipe_t pipe;
 	uv_timer_t timer;
-	uv_fs_event_t receipts; /* where a worker that is not ours may write what is waited for */
+	struct file_watch *receipts; /* where a worker that is not ours may write what is waited
+				      * for; NULL: not looked at */
 	int open_handles;
 	struct buf in;
 	enum { CONN_IDLE, CONN_DELIVER, CONN_APPLY } waits;
@@ -120,6 +121,7 @@ struct waiting {
 	char identity[PEER_IDENTITY_MAX + 1];
 	char reason[256];
 	int64_t backoff_ms;
+	int64_t log_size; /* of its pane's log, when last looked at */
 	struct waiting *next;
 };
 
@@ -157,8 +159,8 @@ struct keeper {
 	    due_timer, absent_timer, attention_timer;
 	int64_t tidied_mono_ms; /* when keeper_tidy() last ran */
 	int64_t tick_drift_ms;  /* wall clock less awake time, at the last tick: a jump shows */
-	uv_fs_event_t state_events, log_events, root_events, socket_events;
-	bool log_events_on;
+	uv_fs_event_t state_events, root_events, socket_events;
+	struct file_watch *logs; /* of those that wait; NULL: nobody does */
 	struct workq work;
 	struct policies policies;
 	struct absent *absent;
@@ -313,9 +315,16 @@ void keeper_receipt(struct keeper *k, const char *identity, const char *message_
 void keeper_outcome(struct keeper *k, const char *identity, enum trigger t,
 		    const struct json *reply, bool final);
 
+/* filewatch.c */
+struct file_watch;
+typedef void file_watch_fn(void *arg); /* something changed; it may free the watch */
+/* As plat_watch() tells it. NULL: it cannot be watched, or is not there. */
+struct file_watch *file_watch_new(uv_loop_t *loop, const char *path, file_watch_fn *fn, void *arg);
+void file_watch_add(struct file_watch *w, const char *path); /* the same for another one */
+void file_watch_free(struct file_watch **w);                 /* *w may be NULL, and is then */
+
 /* events.c */
 int keeper_watch_files(struct keeper *k, struct err *e) NODISCARD;
-void keeper_watch_logs(struct keeper *k, bool on);
 struct waiting *keeper_waiting(struct keeper *k, const char *identity); /* NULL */
 void keeper_set_waiting(struct keeper *k, const char *identity,
 			const char *reason); /* "" : no more */
