@@ -229,8 +229,8 @@ bool message_withdraw(const struct layout *l, const struct peer_id *id, const ch
 	       queue_remove(l, id, file, &e) == 0;
 }
 
-/* The same message again: its turn is waited for as long as this sender wants, too. While somebody
- * is at the peer it is not; then he is told when the first one's wait is over. */
+/* The same message again: its turn is waited for as long as this sender wants, too. Who is at the
+ * peer may be starting it, or be delivering this very message: that is waited for. */
 static void wait_longer(const struct send *s)
 {
 	AUTO(lock_done) struct lock lock = LOCK_INIT;
@@ -239,10 +239,10 @@ static void wait_longer(const struct send *s)
 
 	layout_lock(&s->id, held);
 	if (fs_mkdirs(s->w.layout->root_fd, LAYOUT_LOCKS, &e) < 0 ||
-	    lock_take(&lock, s->w.layout->root_fd, held, "wait for a turn",
-		      clock_mono_ms() + WITHDRAW_WAIT_MS, &e) < 0 ||
-	    turn_extend(s->w.layout, &s->id, s->item.id, clock_utc_ms() + s->timeout_ms, &e) < 0)
-		log_warn("send", "%s", e.msg);
+	    lock_take(&lock, s->w.layout->root_fd, held, "wait for a turn", s->until_ms, &e) < 0 ||
+	    turn_extend(s->w.layout, &s->id, s->item.id,
+			clock_utc_ms() + s->until_ms - clock_mono_ms(), &e) < 0)
+		log_debug("send", "its turn is not waited for longer: %s", e.msg);
 }
 
 /* A keeper takes a moment to start, also for who has none. */
