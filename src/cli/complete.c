@@ -149,7 +149,8 @@ static void offer_set_values(const struct asked *a, const char *key)
 		const char *key, *words;
 	} rows[] = {{"wake_policy=", "on-demand ephemeral always"},
 		    {"resume_policy=", "continue topic always never"},
-		    {"accepts=", "artificial natural absent"}};
+		    {"accepts=", "artificial natural absent"},
+		    {"trust=", "yes no"}};
 
 	if (strcmp(key, "folder=") == 0 || strcmp(key, "workdir=") == 0)
 		buf_str(a->out, ":file\n");

@@ -125,6 +125,8 @@ static void print_profile(struct ctx *c, const struct show *g)
 	line(c, "wakes", wake_policy_word(f->wake_policy));
 	line(c, "resumes", resume_policy_word(f->resume_policy));
 	list_line(c, "accepts", &g->accepts);
+	line(c, "trusted",
+	     f->trust ? "yes: it is started with its options for asking nothing" : "");
 	line(c, "first words", f->initial_prompt);
 	list_line(c, "marks", &g->marks);
 	list_line(c, "topics", &g->topics);

@@ -182,6 +182,8 @@ static struct json *show_json(const struct ctx *c, struct show *g)
 	json_set_str(o, "resume_policy", resume_policy_word(g->profile.resume_policy));
 	if (g->accepts.n)
 		json_set_strv(o, "accepts", &g->accepts);
+	if (g->profile.trust)
+		json_set_bool(o, "trust", true);
 	json_set_str_opt(o, "initial_prompt", g->profile.initial_prompt);
 	for (size_t i = 0; i < g->record->runtimes.n; i++)
 		if (g->conversations[i].id[0])

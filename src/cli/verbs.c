@@ -243,7 +243,7 @@ const struct verb verbs[] = {
      .detail = "name=name  folder=folder  runtimes=a,b  default=runtime  description=text  "
 	       "tags=a,b  workdir=folder  "
 	       "wake_policy=on-demand|ephemeral|always  resume_policy=continue|topic|always|never  "
-	       "accepts=artificial,natural,absent  initial_prompt=text\n\n"
+	       "accepts=artificial,natural,absent  trust=yes|no  initial_prompt=text\n\n"
 	       "An empty value takes the default back. Several at once are one change. A name or "
 	       "folder is changed while the peer sleeps; its conversation, messages and marks go "
 	       "along, and it goes on working where it did unless workdir says otherwise."},

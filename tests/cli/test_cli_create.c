@@ -147,6 +147,27 @@ static void what_trust_means_is_said_before_it_is_given(void **state)
 	must_lack(err_text_of(b), "--dangerously");
 }
 
+static void trust_is_shown_and_can_be_taken_back(void **state)
+{
+	struct bin *b = *state;
+
+	run(b, "create", "ann", "--runtime", "claude", "--trust");
+	run(b, "show", "ann");
+	must_have(out(b), "trusted     yes");
+	run(b, "show", "ann", "--json");
+	must_have(out(b), "\"trust\":true");
+	assert_int_equal(run(b, "set", "ann", "trust=perhaps"), 2);
+	assert_int_equal(run(b, "set", "ann", "trust=no"), 0);
+	run(b, "show", "ann", "--json");
+	must_lack(out(b), "\"trust\"");
+	assert_int_equal(run(b, "set", "ann", "trust=yes"), 0);
+	run(b, "show", "ann", "--json");
+	must_have(out(b), "\"trust\":true");
+	assert_int_equal(run(b, "set", "ann", "trust="), 0);
+	run(b, "show", "ann");
+	must_lack(out(b), "trusted");
+}
+
 static void a_long_description_is_cut_at_450(void **state)
 {
 	AUTO(json_freep) struct json *j = NULL;
@@ -332,6 +353,7 @@ int main(void)
 	    T(what_is_wrong_is_said_before_anything_is_made),
 	    T(a_runtime_without_its_program_is_a_warning),
 	    T(what_trust_means_is_said_before_it_is_given),
+	    T(trust_is_shown_and_can_be_taken_back),
 	    T(a_long_description_is_cut_at_450),
 	    T(the_list_shows_each_runtimes_state_beside_the_name),
 	    T(a_broken_state_file_hides_no_other_peer),

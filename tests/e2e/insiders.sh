@@ -89,7 +89,7 @@ touch "$E2E_DIR/stop-it" # not before she has answered
 is_stopped() { ps -o stat= -p "$(keeper)" | grep -q T; }
 check_soon "it is" 5 is_stopped
 check_exit "a message is not accepted then" 6 iapeer send bob x --id early
-check_has "and its sender is told where to look" "$err" "iapeer doctor"
+check_has "and its sender is told what lets it go on" "$err" "kill -CONT"
 kill -CONT "$(keeper)"
 check_exit "the next one is delivered" 0 iapeer send bob x --timeout 20
 check_lacks "that one never" "$(cat "$LOGS/delivery.log")" "id=early"
@@ -100,6 +100,7 @@ check_has "and was told for whom" "$(cat "$E2E_DIR/late.out")" "peers-profiles.l
 touch "$E2E_DIR/let-go"
 check_exit "and then can" 0 iapeer create late --runtime shell
 # shellcheck disable=SC2016
+attack "she has her program ask nothing any more" 5 '"$IAPEER" set sheila trust=yes'
 attack "she lets herself write to a shell" 5 '"$IAPEER" set sheila accepts=artificial,natural,absent'
 check_has "that is a person's to say" "$out" "said by a person"
 check_exit "who can" 0 iapeer set sheila accepts=artificial,natural,absent
