@@ -37,10 +37,11 @@ int paste_note(const struct paste_job *j, int64_t entered_log, struct err *e)
 	return j->note ? j->note(entered_log, j->arg, e) : 0;
 }
 
-bool paste_may_come(const struct pane *p, const struct paste_job *j)
+bool paste_may_come(const struct pane *p, const struct paste_job *j, bool unread)
 {
 	int64_t age = clock_utc_ms() - j->since_ms;
-	bool quiet = !j->pasted && j->log_before >= 0 && pane_log_size(p) == j->log_before;
+	bool quiet =
+	    !unread && !j->pasted && j->log_before >= 0 && pane_log_size(p) == j->log_before;
 
 	return age >= 0 && age < (quiet ? COME_QUIET_MS : COME_MS);
 }

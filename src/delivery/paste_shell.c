@@ -305,6 +305,7 @@ int shell_settle(struct pane *p, const struct paste_job *j, struct paste *out, s
 	int64_t until = clock_mono_ms() + ENTER_MS;
 	char needle[ECHO_NEEDLE + 1];
 	struct shell_facts f;
+	int ahead = 0;
 
 	echo_needle(j->text, j->len, needle);
 	if (j->entered_log >= 0) {
@@ -318,15 +319,19 @@ int shell_settle(struct pane *p, const struct paste_job *j, struct paste *out, s
 	}
 	for (;;) {
 		AUTO(tmux_look_done) struct tmux_look look = {.cursor_x = -1};
-		bool may_come = paste_may_come(p, j);
+		bool unread = ahead > 0, may_come;
 
+		/* What it has read since the last look it may not have shown yet. */
 		shell_look(p, &f);
+		ahead = f.ahead;
+		unread = unread || ahead > 0;
+		may_come = paste_may_come(p, j, unread);
 		if (f.at_prompt) {
 			if (tmux_look(&p->tmux, false, clock_mono_ms() + CALL_MS, &look, e) < 0)
 				return -1;
 			if (row_is_ours(p, j, &look))
 				break;
-			if (!may_come && never_came(p, j, &look))
+			if (!may_come && !unread && never_came(p, j, &look))
 				return paste_verdict(out, PASTE_WAIT, "it did not arrive");
 		}
 		if (!may_come || !pane_wait(p, LOOK_MS))

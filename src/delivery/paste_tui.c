@@ -173,7 +173,7 @@ int tui_settle(struct pane *p, const struct paste_job *j, struct paste *out, str
 {
 	for (;;) {
 		AUTO(view_done) struct view v = {.look = {.cursor_x = -1}};
-		bool may_come = paste_may_come(p, j);
+		bool may_come = paste_may_come(p, j, false);
 
 		if (view(p, &v, e) < 0)
 			return -1;

@@ -1,7 +1,9 @@
 /* A program that edits a line itself: raw terminal, bracketed paste, and every byte that it was
  * given is kept in "raw" in its folder. What was submitted with Enter goes to "got.1", "got.2" ...
+ * After "hold 2500" it reads nothing for so many milliseconds, as one that is not scheduled.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -38,13 +40,16 @@ static void submit(struct reader *r)
 {
 	char name[32];
 	struct err e;
+	int ms;
 
 	snprintf(name, sizeof name, "got.%d", ++r->submitted);
 	say("\r\n\033[?2004l", 10);
 	if (fs_write_soft(AT_FDCWD, name, buf_cstr(&r->text), r->text.len, 0600, &e) < 0)
 		_exit(1);
-	buf_cut(&r->text, 0);
 	prompt();
+	if (sscanf(buf_cstr(&r->text), "hold %d", &ms) == 1)
+		poll(NULL, 0, ms);
+	buf_cut(&r->text, 0);
 }
 
 static void plain(struct reader *r, char c)

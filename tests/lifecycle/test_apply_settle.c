@@ -12,7 +12,8 @@
 
 #include "iapeer/base/banned.h"
 
-#define BODY "echo message >>said"
+#define PANE_LOG ROOT_REL(LAYOUT_PANE_LOGS) "/shell-bob.log"
+#define BODY     "echo message >>said"
 
 static void live(struct world *w)
 {
@@ -114,6 +115,31 @@ static void killed_behind_enter_it_is_not_sent_again(void **state)
 	is_done_once(w, DELIVERY_DELIVERED);
 }
 
+/* Pasted, and the program has not come to read it: it will. */
+static void what_is_not_read_yet_is_not_pasted_again(void **state)
+{
+	struct world *w = *state;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", world_reader());
+	world_send(w, "m0", "hold 2500");
+	world_apply(w, TRIG_MESSAGE);
+	EVENTUALLY(world_lines(w, PANE_LOG, "[?2004h> ") == 2);
+	world_send(w, "m1", BODY);
+	intent(w, clock_utc_ms(), log_size(w), "-1");
+	paste(w);
+	world_apply(w, TRIG_MESSAGE);
+	assert_int_equal(world_receipt(w, "m1").status, DELIVERY_DELIVERED);
+	EVENTUALLY(world_exists(w, "bob/got.2"));
+	auto_free char *got = world_read(w, "bob/got.2");
+	assert_string_equal(got, BODY);
+	world_send(w, "m9", "next");
+	world_apply(w, TRIG_MESSAGE);
+	EVENTUALLY(world_exists(w, "bob/got.3"));
+	auto_free char *next = world_read(w, "bob/got.3");
+	assert_string_equal(next, "next");
+}
+
 static void what_an_older_build_left_is_ambiguous(void **state)
 {
 	struct world *w = *state;
@@ -183,6 +209,7 @@ int main(void)
 	    TEST(killed_before_the_paste_it_is_sent),
 	    TEST(killed_between_paste_and_enter_it_is_entered),
 	    TEST(killed_behind_enter_it_is_not_sent_again),
+	    TEST(what_is_not_read_yet_is_not_pasted_again),
 	    TEST(what_an_older_build_left_is_ambiguous),
 	    TEST(a_text_of_ours_that_turns_up_later_holds_up_nobody),
 	    TEST(the_same_words_typed_by_a_person_are_his),

@@ -59,24 +59,13 @@ static void must_deliver(struct world *w, const char *id, const char *body)
 
 /* ---- a raw terminal ---- */
 
-/* fake_reader lies beside this test. */
-static const char *reader(void)
-{
-	static char path[LAYOUT_PATH];
-
-	OK(plat_self_exe(path, sizeof path, e));
-	*(strrchr(path, '/') + 1) = '\0';
-	snprintf(path + strlen(path), sizeof path - strlen(path), "fake_reader");
-	return path;
-}
-
 static void a_raw_terminal_gets_the_text_in_brackets_and_one_enter(void **state)
 {
 	struct world *w = *state;
 	AUTO(buf_done) struct buf want = BUF_INIT(CAP_TEXT);
 
 	NEEDS_TMUX();
-	world_peer(w, "bob", reader());
+	world_peer(w, "bob", world_reader());
 	for (size_t i = 0; i < N_TEXTS; i++) {
 		char id[16], file[32];
 
@@ -99,7 +88,7 @@ static void sixteen_thousand_characters_arrive_in_a_raw_terminal(void **state)
 	AUTO(buf_done) struct buf body = BUF_INIT(CAP_TEXT);
 
 	NEEDS_TMUX();
-	world_peer(w, "bob", reader());
+	world_peer(w, "bob", world_reader());
 	for (int i = 0; i < 16000; i++)
 		buf_str(&body, i % 400 == 399 ? "\n" : i % 7 == 0 ? "\xc3\xa9" : "x");
 	buf_cut(&body, body.len - 1);
@@ -114,7 +103,7 @@ static void copy_mode_is_left_before_the_text_and_before_enter(void **state)
 	struct world *w = *state;
 
 	NEEDS_TMUX();
-	world_peer(w, "bob", reader());
+	world_peer(w, "bob", world_reader());
 	must_deliver(w, "m1", "first");
 	TMUX(w, "copy-mode", "-t", "%0");
 	must_deliver(w, "m2", "second");

@@ -31,6 +31,16 @@ void world_peer(struct world *w, const char *name, const char *bin)
 	world_settings(w);
 }
 
+const char *world_reader(void)
+{
+	static char path[LAYOUT_PATH];
+
+	OK(plat_self_exe(path, sizeof path, e));
+	*(strrchr(path, '/') + 1) = '\0';
+	snprintf(path + strlen(path), sizeof path - strlen(path), "fake_reader");
+	return path;
+}
+
 static char *dup_or_null(const char *s)
 {
 	return s ? xstrdup(s) : NULL;

@@ -82,6 +82,8 @@ const char *world_tmux_bin(void);
 const char *world_path(const struct world *w, const char *rel);
 void world_write(const struct world *w, const char *rel, const char *text);
 /* A script in the folder that can be run; its absolute path. */
+/* fake_reader, which lies beside the test: to be a peer's shell. */
+const char *world_reader(void);
 const char *world_script(const struct world *w, const char *rel, const char *text);
 /* The whole file below the folder, "" when there is none. Owned. */
 char *world_read(const struct world *w, const char *rel);

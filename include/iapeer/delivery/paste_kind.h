@@ -61,7 +61,7 @@ int tui_turn(struct pane *p, int64_t log_offset, int64_t deadline_ms, struct buf
 int paste_verdict(struct paste *out, enum paste_end end, const char *reason); /* returns 0 */
 int paste_note(const struct paste_job *j, int64_t entered_log, struct err *e) NODISCARD;
 /* May the text of an unsettled paste still come? A program that has printed nothing since is asked
- * sooner: so was nothing sent to it, most likely. */
-bool paste_may_come(const struct pane *p, const struct paste_job *j);
+ * sooner: so was nothing sent to it, most likely; unless something is `unread` in its terminal. */
+bool paste_may_come(const struct pane *p, const struct paste_job *j, bool unread);
 /* Has a client sent a key since the intent? Then what stands in the composer may be a person's. */
 bool paste_typed_since(const struct tmux_look *look, const struct paste_job *j);
