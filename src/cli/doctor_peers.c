@@ -56,16 +56,15 @@ void doctor_services(struct doctor *d)
 static bool is_ours(const struct doctor *d, struct proc_ref server)
 {
 	const struct layout *l = &d->c->layout;
+	AUTO(buf_done) struct buf words = BUF_INIT(CAP_PROC);
 	AUTO(buf_done) struct buf env = BUF_INIT(CAP_PROC);
-	char path[64], want[LAYOUT_PATH + 16];
+	char want[LAYOUT_PATH + 16];
 	size_t root = strlen(l->root);
-	struct err e;
 
 	if (strncmp(l->socks, l->root, root) == 0 && l->socks[root] == '/')
 		return true;
-	snprintf(path, sizeof path, "/proc/%ld/environ", (long)server.pid);
 	snprintf(want, sizeof want, "IAPEER_ROOT=%s", l->root);
-	if (fs_read(AT_FDCWD, path, &env, &e) < 0 || plat_proc_state(server) == PROC_GONE)
+	if (!plat_proc_words(server.pid, &words, &env) || plat_proc_state(server) == PROC_GONE)
 		return false;
 	for (size_t at = 0; at < env.len; at += strlen(env.p + at) + 1)
 		if (strcmp(env.p + at, want) == 0)

@@ -18,13 +18,15 @@ check "nothing ran" nothing_ran
 
 # ---- names and paths that lead out of the root
 for name in ../../pwned /tmp/pwned 'a/b' '..' $'a\nb' '$(touch pwned)' '-rf'; do
-	check_exit "create ${name@Q}" 2 iapeer create --runtime shell -- "$name"
-	check_exit "send ${name@Q}" 2 iapeer send -- "$name" x
+	quoted=$(printf %q "$name")
+	check_exit "create $quoted" 2 iapeer create --runtime shell -- "$name"
+	check_exit "send $quoted" 2 iapeer send -- "$name" x
 done
 check_exit "a runtime's name" 2 iapeer create carol --runtime ../../pwned
 for id in ../../pwned 'a/b' $'a\nb'; do
-	check_exit "a message's id ${id@Q}" 2 iapeer send bob x --id "$id"
-	check_not "a message to drop ${id@Q}" iapeer queue bob drop "$id" >/dev/null 2>&1
+	quoted=$(printf %q "$id")
+	check_exit "a message's id $quoted" 2 iapeer send bob x --id "$id"
+	check_not "a message to drop $quoted" iapeer queue bob drop "$id" >/dev/null 2>&1
 done
 mkdir -p "$E2E_DIR/dir"
 mkfifo "$E2E_DIR/fifo"

@@ -5,6 +5,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 e2e_begin
 need_fake
+need_proc # for grep -P and script -c, which macOS has not
 command -v script >/dev/null || skip "no script(1)"
 
 # A title, a colour, a C1 CSI, an override of the reading direction, a return to the line's begin; and as valid JSON.

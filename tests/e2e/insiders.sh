@@ -2,7 +2,7 @@
 # A peer that has the files in hand, for all peers are one user: what it breaks of ours is noticed or made again, what it
 # takes is named, and the others go on. What it gets away with is in docs/SECURITY.md too.
 . "$(dirname "${BASH_SOURCE[0]}")/attack.bash"
-command -v flock >/dev/null || skip "no flock"
+need_proc # for flock(1)
 e2e_begin
 neighbours
 lock_of_registry=$IAPEER_ROOT/peers-profiles.lock

@@ -4,7 +4,7 @@
 #   . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"; e2e_begin; ...checks...; e2e_end
 #
 # By hand: IAPEER_BIN=<build>/iapeer IAPEER_BUILD_DIR=<build> bash tests/e2e/<name>.sh     (E2E_KEEP=1 keeps the folder)
-# Written for bash 3.2, the one of macOS. What needs /proc says so with need_proc.
+# Written for bash 3.2 and the tools of macOS (tests/check-portable). What needs /proc says so with need_proc.
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # out, err and rc are for the scripts
 set -u
@@ -86,7 +86,7 @@ pid_alive() { # a zombie is dead
 # pids that a root's records name: servers, then programs.
 recorded_pids() { # root
 	find "$1/state/lifecycle" -maxdepth 1 \( -name '*.session' -o -name '*.canary' -o -name '*.ending' \) -exec cat {} + 2>/dev/null |
-		sed -n 's/^.*"\(server_pid\|pid\)": *\([0-9]*\).*$/\2/p'
+		sed -nE 's/^.*"(server_pid|pid)": *([0-9]*).*$/\2/p'
 }
 
 e2e_exit() {
@@ -244,6 +244,10 @@ check_soon() { # name seconds command...
 }
 
 not() { ! "$@"; }
+
+within() { # seconds command...: as timeout(1), which macOS has not
+	perl -e 'alarm shift; exec @ARGV or die' "$@"
+}
 
 # ---- looking -------------------------------------------------------------------------------------------------------
 

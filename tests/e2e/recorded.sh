@@ -88,13 +88,13 @@ fake_peer late "$HOOK --hook-late --busy-ms 4000"
 check_exit "the first" 0 send late t-1
 check_exit "queued while it works: waits" 8 send late t-2 --timeout 1
 check "not given up" test -e "$STATE/hooked-late.sending"
-check_exit "the peer is not locked meanwhile" 0 timeout 3 "$IAPEER_BIN" queue late
+check_exit "the peer is not locked meanwhile" 0 within 3 "$IAPEER_BIN" queue late
 check_soon "recorded when its turn begins" 10 is_recorded t-2
 check "once" took late 2
 
 # ---- killed between Enter and receipt
 worker_of() { # identity: the pid of its worker
-	ps -eo pid=,args= | awk -v i="$1" '$0 ~ "_apply " i " " && !/awk/ { print $1; exit }'
+	ps -A -o pid= -o args= | awk -v i="$1" '$0 ~ "_apply " i " " && !/awk/ { print $1; exit }'
 }
 fake_peer crash "$HOOK --hook-delay-ms 700"
 check_exit "awake" 0 send crash k-0
