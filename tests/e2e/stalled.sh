@@ -31,7 +31,7 @@ server=$(session_of shell-ann)
 stall
 
 # ---- who needs it
-for verb in "send ann true" "ask ann true" "start bob --now" "new bob" "supervise --once"; do
+for verb in "ask ann true" "start bob --now" "new bob" "supervise --once"; do
 	# shellcheck disable=SC2086 # words
 	in_time "$verb" 1 6 iapeer $verb
 	told "$verb"
@@ -61,14 +61,14 @@ kill -CONT "$keeper"
 
 # ---- it stops while somebody waits
 must iapeer send bob true
-iapeer ask bob 'sleep 60' --id long --timeout 3 >asked 2>&1 &
+iapeer ask bob 'sleep 60' --id long --timeout 2 >asked 2>&1 &
 asked=$!
 check_soon "a question is at work" 10 grep -q 'id=long .*rung=submitted' "$LOGS/delivery.log"
 stall
 from=$SECONDS
 wait "$asked"
 check_eq "its time is over: exit status" 6 "$?"
-check "in time" test $((SECONDS - from)) -le $((5 * E2E_PATIENCE))
+check "in time" test $((SECONDS - from)) -le $((4 * E2E_PATIENCE))
 check_has "it is told why" "$(cat asked)" "(pid $keeper) is stopped by a signal"
 
 # ---- it is told to leave
