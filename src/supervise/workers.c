@@ -15,6 +15,7 @@
 #include "iapeer/base/banned.h"
 
 #define UNSETTLED_MS 2000
+#define WORDLESS_MS  100    /* a first one is tried again after */
 #define GRACE_MS     900000 /* beyond the boot: a worker may wait for the end of a turn */
 
 static void release(struct worker *w)
@@ -162,11 +163,38 @@ static void drain(struct worker *w)
 	take_lines(w);
 }
 
+/* It was killed, or it crashed. Once is chance, and it is tried again at once; whatever ends them
+ * all does so still a moment later: then it waits, longer each time, and who asks is told why. */
+static void wordless(struct worker *w, int in_a_row, int64_t status, int sig)
+{
+	struct keeper *k = w->k;
+	struct waiting *wait;
+	struct work *work;
+	char reason[128];
+
+	if (sig != 0)
+		snprintf(reason, sizeof reason, "its worker ended without a word (signal %d)", sig);
+	else
+		snprintf(reason, sizeof reason, "its worker ended without a word (status %lld)",
+			 (long long)status);
+	log_warn("workers", "identity=%s %s", w->identity, reason);
+	if (in_a_row > 1)
+		keeper_set_waiting(k, w->identity, reason);
+	keeper_outcome(k, w->identity, w->trigger, NULL, false);
+	wait = in_a_row > 1 ? keeper_waiting(k, w->identity) : NULL;
+	keeper_want(k, w->identity, w->trigger, true,
+		    clock_mono_ms() + (wait ? wait->backoff_ms : WORDLESS_MS));
+	work = workq_find(&k->work, w->identity);
+	if (work)
+		work->wordless = in_a_row;
+}
+
 static void on_exit_worker(uv_process_t *p, int64_t status, int sig)
 {
 	struct worker *w = p->data;
 	struct keeper *k = w->k;
 	struct work *work;
+	int in_a_row;
 
 	drain(w);
 	for (struct worker **q = &k->workers; *q; q = &(*q)->next)
@@ -179,16 +207,15 @@ static void on_exit_worker(uv_process_t *p, int64_t status, int sig)
 	if (sig != 0 && kill(-p->pid, SIGKILL) < 0 && errno != ESRCH)
 		log_warn("workers", "kill: %s", strerror(errno));
 	work = workq_find(&k->work, w->identity);
-	if (work)
+	in_a_row = work ? work->wordless + 1 : 1;
+	if (work) {
+		work->wordless = 0;
 		workq_ended(&k->work, work);
-	if (!w->done) {
-		log_warn("workers", "identity=%s ended without a word: status=%lld signal=%d",
-			 w->identity, (long long)status, sig);
-		keeper_outcome(k, w->identity, w->trigger, NULL, false);
-		keeper_want(k, w->identity, w->trigger, true, clock_mono_ms() + 100);
-	} else {
-		keeper_look(k, w->identity, clock_mono_ms() + 1);
 	}
+	if (w->done)
+		keeper_look(k, w->identity, clock_mono_ms() + 1);
+	else
+		wordless(w, in_a_row, status, sig);
 	uv_close((uv_handle_t *)&w->process, closed);
 	uv_close((uv_handle_t *)&w->deadline, closed);
 	if (!uv_is_closing((uv_handle_t *)&w->out))

@@ -19,6 +19,7 @@ struct work {
 	bool booting;          /* its worker counts against boot_max until the program is ready */
 	bool boots;            /* the next worker may start a program */
 	int64_t not_before_ms; /* monotonic */
+	int wordless;          /* workers in a row that ended without a word: the keeper counts */
 	uint64_t order;        /* of being asked for */
 };
 
