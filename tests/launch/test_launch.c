@@ -302,6 +302,28 @@ static void a_deleted_socket_is_made_again(void **state)
 	OK(tmux_look(&p.tmux, false, clock_mono_ms() + 5000, &k, e));
 }
 
+/* A folder tells of names alone, on Linux too as it is asked here: the log itself is watched. */
+static void output_ends_a_wait(void **state)
+{
+	struct world *w = *state;
+	AUTO(start_free) struct start *s = NULL;
+	AUTO(pane_done) struct pane p = PANE_INIT;
+	int64_t from;
+
+	NEEDS_TMUX();
+	s = prepare(w, NULL);
+	start(w, s);
+	OK(pane_open(&p, &w->l, &w->s, &s->manifest, &s->session, e));
+	OK(pane_wait_ready(&p, clock_mono_ms() + 8000, e));
+	do /* until it is quiet */
+		from = clock_mono_ms();
+	while (pane_wait(&p, 300) && clock_mono_ms() - from < 300);
+	OK(tmux_paste(&p.tmux, "x", 1, clock_mono_ms() + 5000, e));
+	from = clock_mono_ms();
+	assert_true(pane_wait(&p, 20000));
+	assert_true(clock_mono_ms() - from < 20000);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 
 int main(void)
@@ -318,6 +340,7 @@ int main(void)
 	    TEST(whatever_ignores_its_end_is_ended),
 	    TEST(a_server_without_its_socket_is_ended),
 	    TEST(a_deleted_socket_is_made_again),
+	    TEST(output_ends_a_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
