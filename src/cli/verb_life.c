@@ -217,13 +217,16 @@ static const char *explain(const struct result *r)
 	return r->woken ? "live" : "asleep, wakes with the next message";
 }
 
-static void say(struct ctx *c, const struct target *t, const struct result *r, bool live)
+static void say(struct ctx *c, const struct target *t, const struct result *r, enum shown_state now)
 {
 	buf_fmt(&c->out, "%s (%s): ", t->id.name, t->id.runtime);
 	if (r->why.code != ERR_NONE)
 		text_shown(&c->out, r->why.msg);
 	else
-		buf_str(&c->out, live ? "live" : explain(r));
+		buf_str(&c->out, now == SHOWN_LIVE ? "live"
+				 : now == SHOWN_UNKNOWN
+				     ? "not stopped any more, but its tmux server does not answer"
+				     : explain(r));
 	buf_chr(&c->out, '\n');
 }
 
@@ -242,12 +245,17 @@ static void tell(struct json *results, const struct target *t, const struct resu
 	json_set_str_opt(o, "reason", r->why.msg);
 }
 
-static bool is_live(const struct ctx *c, const struct target *t)
+/* What a peer that was let go on is now; for the other verbs what was done says it. */
+static enum shown_state shown_now(const struct ctx *c, const struct parsed *p,
+				  const struct target *t, const struct result *r)
 {
 	struct sight s;
 	struct err e = ERR_INIT;
 
-	return sight_of(c, NULL, t->record, &t->id, &s, &e) == 0 && s.shown == SHOWN_LIVE;
+	if (p->verb->arg != LIFE_START || r->why.code != ERR_NONE ||
+	    sight_of(c, NULL, t->record, &t->id, &s, &e) < 0)
+		return SHOWN_ASLEEP;
+	return s.shown;
 }
 
 /* Of a peer that was removed while it was started no other reason is worth a word. */
@@ -298,9 +306,7 @@ int verb_life(struct ctx *c, const struct parsed *p, struct err *e)
 		}
 		tell(results, &t.v[i], &r);
 		if (t.n > 1 || r.why.code == ERR_NONE)
-			say(c, &t.v[i], &r,
-			    p->verb->arg == LIFE_START && r.why.code == ERR_NONE &&
-				is_live(c, &t.v[i]));
+			say(c, &t.v[i], &r, shown_now(c, p, &t.v[i], &r));
 	}
 	return worst(t.n, failed, &bad, e);
 }

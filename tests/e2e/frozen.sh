@@ -52,6 +52,7 @@ check_exit "list" 0 iapeer list
 check_exit "stop says that it does not answer" 6 iapeer stop cold
 check_has "and what to do" "$err" "kill -CONT $pid"
 must iapeer start cold # takes back the wish
+check_has "start does not call it asleep" "$out" "its tmux server does not answer"
 check_exit "new, too" 6 iapeer new cold
 check "it lives" pid_alive "$pid"
 check_not "no end was begun" test -e "$STATE/shell-cold.ending"
