@@ -230,6 +230,13 @@ static void close_dir(DIR **d)
 		closedir(*d);
 }
 
+/* NULL with errno 0: there are no more. */
+static struct dirent *next_entry(DIR *d)
+{
+	errno = 0;
+	return readdir(d);
+}
+
 int fs_list(int dirfd, const char *path, struct strv *out, struct err *e)
 {
 	AUTO(close_dir) DIR *d = NULL;
@@ -243,7 +250,7 @@ int fs_list(int dirfd, const char *path, struct strv *out, struct err *e)
 		close(fd);
 		return err_set(e, ERR_FAILED, errno, "list %s", path);
 	}
-	while ((errno = 0, entry = readdir(d)) != NULL)
+	while ((entry = next_entry(d)) != NULL)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			strv_add(out, entry->d_name);
 	if (errno)
