@@ -211,10 +211,9 @@ static int say_hello(struct keeper_link *k, int64_t deadline_ms, struct json **o
  * hand over to it. */
 static bool installed_build(const struct layout *l)
 {
-	char link[LAYOUT_PATH], target[LAYOUT_PATH], self[LAYOUT_PATH];
+	char target[LAYOUT_PATH], self[LAYOUT_PATH];
 	struct err e;
 
-	(void)link;
 	return fs_readlink(l->root_fd, LAYOUT_BINARY, target, sizeof target, &e) == 0 &&
 	       plat_self_exe(self, sizeof self, &e) == 0 && strcmp(target, self) == 0;
 }
