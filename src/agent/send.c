@@ -36,6 +36,7 @@ struct send *send_new(const struct send_world *w)
 	struct send *s = xcalloc(1, sizeof *s);
 
 	s->w = *w;
+	s->link = (struct keeper_link)KEEPER_LINK_INIT;
 	message_id_new(s->item.id);
 	return s;
 }
@@ -51,6 +52,7 @@ void send_free(struct send **p)
 	queue_item_done(&s->item);
 	strv_done(&s->hops);
 	receipt_done(&s->receipt);
+	keeper_close(&s->link);
 	free(s);
 	*p = NULL;
 }
@@ -246,7 +248,7 @@ static void wait_longer(const struct send *s)
 }
 
 /* A keeper takes a moment to start, also for who has none. */
-static int need_keeper(const struct send *s, struct err *e)
+static int need_keeper(struct send *s, struct err *e)
 {
 	int64_t now = clock_mono_ms(), until = s->until_ms + KEEPER_GRACE_MS;
 
@@ -254,7 +256,7 @@ static int need_keeper(const struct send *s, struct err *e)
 		until = now + KEEPER_WAIT_MS;
 	if (until < now + KEEPER_LEAST_MS)
 		until = now + KEEPER_LEAST_MS;
-	if (keeper_ensure(s->w.layout, until, e) == 0)
+	if (keeper_connect(s->w.layout, true, until, &s->link, e) == 0)
 		return 0;
 	return s->duplicate ? -1 : err_wrap(e, "not accepted");
 }
@@ -303,6 +305,8 @@ int send_begin(struct send *s, struct await *a, struct err *e)
 	s->others_first = waits_its_turn(s);
 	if (s->item.wait == WAIT_ACCEPTED || s->others_first)
 		a->deadline_ms = clock_mono_ms() + NUDGE_MS; /* not waited for */
+	a->link = s->link; /* one that asked for nothing makes the keeper look for what it left */
+	s->link.fd = -1;
 	if (await_begin(a, s->w.layout, &s->id, s->item.id, wants_turn(s), e) == 0)
 		return 0;
 	str_cut(s->reason, sizeof s->reason, e->msg);

@@ -39,16 +39,17 @@ static int ask(struct await *a, struct err *e)
 	for (bool asked = false;; asked = true) {
 		int64_t left = a->deadline_ms - clock_mono_ms();
 
-		keeper_close(&a->link);
 		buf_cut(&a->in, 0);
 		if (left <= 0)
 			return asked ? keeper_silent(a->layout, e)
 				     : err_set(e, ERR_TIMEOUT, 0, "it was not waited for");
 		json_set_i64(a->request, "timeout_ms", left);
-		if (keeper_connect(a->layout, true, a->deadline_ms + KEEPER_GRACE_MS, &a->link,
-				   e) == 0 &&
+		if ((a->link.fd >= 0 ||
+		     keeper_connect(a->layout, true, a->deadline_ms + KEEPER_GRACE_MS, &a->link,
+				    e) == 0) &&
 		    keeper_request(&a->link, a->request, e) == 0)
 			return 0;
+		keeper_close(&a->link);
 		if (e->code != ERR_NOT_FOUND)
 			return -1;
 		poll(NULL, 0, 10);
@@ -114,8 +115,10 @@ int await_step(struct await *a, char *reason, size_t size, struct err *e)
 {
 	int rc = take(a, e);
 
-	if (rc < 0 && e->code == ERR_NOT_FOUND)
+	if (rc < 0 && e->code == ERR_NOT_FOUND) {
+		keeper_close(&a->link);
 		rc = ask(a, e) < 0 ? -1 : 1;
+	}
 	if (rc > 0 && await_left_ms(a) > 0)
 		return 1;
 	if (rc > 0)

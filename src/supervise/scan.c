@@ -29,6 +29,7 @@ static void look(struct keeper *k, const struct registry *r, const struct fleet 
 	    .layout = k->layout, .settings = &k->settings, .id = *id, .fleet = f};
 	struct observation *o;
 	char identity[PEER_IDENTITY_MAX + 1];
+	const struct work *at_it;
 	struct decision d;
 	bool work;
 	struct err e;
@@ -37,6 +38,11 @@ static void look(struct keeper *k, const struct registry *r, const struct fleet 
 	if (!in.record)
 		return; /* live sessions of unregistered names are left alone */
 	peer_identity(id, identity);
+	/* Its worker looks at it under its lock, and we do when that has ended: what is seen in
+	 * between is that worker's work, half done. */
+	at_it = workq_find(&k->work, identity);
+	if (at_it && at_it->running)
+		return;
 	o = xcalloc(1, sizeof *o);
 	if (observe(&in, o, &e) < 0) {
 		log_warn("supervise", "identity=%s %s", identity, e.msg);

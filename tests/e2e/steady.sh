@@ -60,6 +60,27 @@ sleep "$SECS" # the time that is measured
 after=$(wakeups "$pid")
 check "under one wake-up a second ($((after - before)) in $SECS s)" test $((after - before)) -lt "$SECS"
 
+# ---- a wake is the work of one worker: what it makes is seen by the keeper, and is no reason for another; and nobody
+# but the receiver of a message is looked at
+later() { [ $((SECONDS - from)) -ge 2 ]; }
+must iapeer stop p1
+must iapeer start p1
+from=$SECONDS
+check_soon "what these two ask the keeper for has happened" 5 later
+strace -f -qq -e trace=execve,openat,openat2 -o trace -p "$pid" 2>/dev/null &
+tracer=$!
+E2E_OWNED+=("$tracer")
+check_soon "the keeper is traced again" 5 traces "$tracer"
+must iapeer send p1 true
+must iapeer send p2 true
+from=$SECONDS
+check_soon "so has what was put off" 5 later
+kill "$tracer"
+wait "$tracer" 2>/dev/null
+check_eq "one worker woke it" 1 "$(grep -c '"_apply", "shell-p1"' trace)"
+check_eq "one delivered to the other" 1 "$(grep -c '"_apply", "shell-p2"' trace)"
+check_eq "nobody else was looked at" 0 "$(grep -c "^$pid .*shell-p9" trace)"
+
 # ---- a keeper that cannot watch them all
 must iapeer supervise --stop
 (ulimit -n 60 && exec "$IAPEER_BIN" supervise --interval 1) 2>few.log &

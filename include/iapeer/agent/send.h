@@ -32,7 +32,8 @@ struct send {
 	bool
 	    by_program; /* a program asks: outside of a session it is not the person at the shell */
 	/* What is found. */
-	int64_t until_ms; /* monotonic: the time is over then */
+	int64_t until_ms;        /* monotonic: the time is over then */
+	struct keeper_link link; /* to the keeper that was there before it was accepted */
 	struct sender sender;
 	struct strv hops; /* delivery/chain.h */
 	struct peer_id id;

@@ -10,7 +10,7 @@
 struct await {
 	const struct layout *layout; /* borrowed */
 	struct json *request;
-	struct keeper_link link;
+	struct keeper_link link; /* may be connected before it begins: it is used then */
 	struct buf in;
 	int64_t deadline_ms; /* monotonic; set it first */
 	bool once;           /* an attempt that fails ends the waiting; set it first */
