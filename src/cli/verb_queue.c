@@ -70,7 +70,9 @@ static int list_one(struct ctx *c, const struct peer_id *id, struct json *list, 
 		AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE};
 
 		if (queue_read(&c->layout, id, files.v[i], &m, &why) < 0) {
-			if (why.code != ERR_NOT_FOUND) /* delivered meanwhile */
+			if (why.code == ERR_REFUSED)
+				buf_fmt(&c->out, "%s\n", why.msg);
+			else if (why.code != ERR_NOT_FOUND) /* delivered meanwhile */
 				log_warn("queue", "%s", why.msg);
 			continue;
 		}
@@ -90,7 +92,7 @@ static int list_all(struct ctx *c, const struct targets *t, struct err *e)
 	for (size_t i = 0; i < t->n; i++)
 		if (list_one(c, &t->v[i].id, list, e) < 0)
 			return -1;
-	if (json_len(list) == 0)
+	if (c->out.len == 0)
 		buf_fmt(&c->out, "nothing waits for %s\n", t->v[0].id.name);
 	return 0;
 }

@@ -148,6 +148,10 @@ static int next(const struct deliver_in *in, struct deliver_out *out, struct err
 	if (files.n == 0)
 		return 0;
 	if (queue_read(in->layout, id, files.v[0], &m, e) < 0) {
+		if (e->code == ERR_REFUSED) {
+			str_cut(out->waiting, sizeof out->waiting, e->msg);
+			return 0;
+		}
 		return e->code == ERR_CORRUPT || e->code == ERR_NOT_FOUND ? 1 : -1;
 	}
 	settled = deliver_has_receipt(in->layout, id, m.id, e);

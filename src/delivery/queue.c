@@ -18,6 +18,7 @@
 
 #define NUMBER_MAX INT64_C(9999999999) /* ten digits: names sort as numbers do */
 #define CLAIM_MS   10000
+#define ASIDE_MAX  100 /* unreadable items of one number that are kept */
 
 static const char *const wait_words[] = {[WAIT_DELIVERED] = "delivered",
 					 [WAIT_ACCEPTED] = "accepted",
@@ -263,30 +264,72 @@ static int parse_item(const struct json *j, const char *where, struct queue_item
 	return 0;
 }
 
-int queue_read(const struct layout *l, const struct peer_id *id, const char *file,
-	       struct queue_item *out, struct err *e)
+/* A newer build may come back to it: it is neither read nor put aside, and nothing overtakes it.
+ * What its id is can be told where it stands as ever. */
+static int refuse_newer(const struct json *j, const char *path, char *out_id, struct err *e)
+{
+	int64_t format = 0;
+
+	if (json_req_i64(j, path, "format", 2, INT64_MAX / 2, &format, e) < 0)
+		return 0;
+	if (json_req_str(j, path, "id", out_id, MESSAGE_ID_MAX + 1, e) < 0)
+		out_id[0] = '\0';
+	err_set(e, ERR_REFUSED, 0, "%s was written by a newer iapeer (format %lld)", path,
+		(long long)format);
+	return err_hint(e, "deliver it with the newer iapeer, or move the file away");
+}
+
+/* Keep what nobody can read for a person to look at, and what was kept before. */
+static int put_aside(const struct layout *l, const char *path, struct err *e)
+{
+	char aside[LAYOUT_PATH + 96];
+
+	snprintf(aside, sizeof aside, "%s.bad", path);
+	for (int i = 2; i <= ASIDE_MAX && fs_exists(l->root_fd, aside); i++)
+		snprintf(aside, sizeof aside, "%s.%d.bad", path, i);
+	if (fs_exists(l->root_fd, aside))
+		return err_set(e, ERR_FAILED, EEXIST, "put %s aside", path);
+	return fs_rename(l->root_fd, path, aside, e);
+}
+
+/* As queue_read(). out_id: "" where even that is not known. */
+/* NOLINTNEXTLINE(readability-function-size): where, and the two that come of it */
+static int look(const struct layout *l, const struct peer_id *id, const char *file,
+		struct queue_item *out, char out_id[static MESSAGE_ID_MAX + 1], struct err *e)
 {
 	AUTO(buf_done) struct buf b = BUF_INIT(CAP_QUEUE_ITEM);
 	auto_json struct json *j = NULL;
-	char path[LAYOUT_PATH + 64], aside[LAYOUT_PATH + 80];
+	char path[LAYOUT_PATH + 64];
 	struct queue_item m = {.kind = ITEM_MESSAGE};
+	bool parsed;
 
+	out_id[0] = '\0';
 	queue_path(id, file, path, sizeof path);
 	if (fs_read(l->root_fd, path, &b, e) < 0)
 		return -1;
-	if (json_parse(buf_cstr(&b), b.len, path, &j, e) == 0 && parse_item(j, path, &m, e) == 0) {
+	parsed = json_parse(buf_cstr(&b), b.len, path, &j, e) == 0;
+	if (parsed && refuse_newer(j, path, out_id, e) < 0)
+		return -1;
+	if (parsed && parse_item(j, path, &m, e) == 0) {
 		str_cut(m.file, sizeof m.file, file);
+		str_cut(out_id, MESSAGE_ID_MAX + 1, m.id);
 		*out = m;
 		return 0;
 	}
 	queue_item_done(&m);
-	/* One item that nobody can read must not hold up the others; it is kept for a person to
-	 * look at. */
-	snprintf(aside, sizeof aside, "%s.bad", path);
+	/* One item that nobody can read must not hold up the others. */
 	log_warn("queue", "%s", e->msg);
-	if (fs_rename(l->root_fd, path, aside, e) < 0)
+	if (put_aside(l, path, e) < 0)
 		return -1; /* it is still the head */
 	return err_set(e, ERR_CORRUPT, 0, "%s cannot be read, and was put aside", path);
+}
+
+int queue_read(const struct layout *l, const struct peer_id *id, const char *file,
+	       struct queue_item *out, struct err *e)
+{
+	char its_id[MESSAGE_ID_MAX + 1];
+
+	return look(l, id, file, out, its_id, e);
 }
 
 int queue_remove(const struct layout *l, const struct peer_id *id, const char *file, struct err *e)
@@ -306,13 +349,15 @@ int queue_find(const struct layout *l, const struct peer_id *id, const char *mes
 		return -1;
 	for (size_t i = 0; i < files.n; i++) {
 		AUTO(queue_item_done) struct queue_item m = {.kind = ITEM_MESSAGE};
+		char its_id[MESSAGE_ID_MAX + 1];
 
-		if (queue_read(l, id, files.v[i], &m, e) < 0) {
+		if (look(l, id, files.v[i], &m, its_id, e) < 0) {
 			if (e->code == ERR_CORRUPT || e->code == ERR_NOT_FOUND)
 				continue;
-			return -1;
+			if (!its_id[0])
+				return -1;
 		}
-		if (strcmp(m.id, message_id) == 0) {
+		if (strcmp(its_id, message_id) == 0) {
 			str_cut(out_file, 64, files.v[i]);
 			return 0;
 		}

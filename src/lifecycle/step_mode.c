@@ -13,16 +13,22 @@
 
 #define HOLDER_MS 3000 /* for a program that ends to let go of its conversation */
 
-/* The message that wakes it: the head of its queue. */
-static void head_of(const struct step *s, struct queue_item *out)
+/* The message that wakes it: the head of its queue. -1: it is one that we cannot deliver. */
+static int head_of(const struct step *s, struct queue_item *out, struct err *e)
 {
 	AUTO(strv_done) struct strv files = STRV_INIT;
-	struct err e;
+	struct err why;
 
-	if (queue_files(s->in->layout, &s->in->id, &files, &e) < 0 || files.n == 0)
-		return;
-	if (queue_read(s->in->layout, &s->in->id, files.v[0], out, &e) < 0)
-		log_warn("apply", "put aside: %s", e.msg);
+	if (queue_files(s->in->layout, &s->in->id, &files, &why) < 0 || files.n == 0)
+		return 0;
+	if (queue_read(s->in->layout, &s->in->id, files.v[0], out, &why) == 0)
+		return 0;
+	if (why.code == ERR_REFUSED && s->in->trigger == TRIG_MESSAGE) {
+		*e = why;
+		return -1;
+	}
+	log_warn("apply", "%s", why.msg);
+	return 0;
 }
 
 static enum wake_by wake_by_of(const struct step *s)
@@ -65,7 +71,8 @@ int step_mode(struct step *s, struct queue_item *head, struct wake_mode *out,
 	struct wake_facts f = {.by = wake_by_of(s), .end = END_NEVER, .end_cause = ""};
 	struct err why, none;
 
-	head_of(s, head);
+	if (head_of(s, head, e) < 0)
+		return -1;
 	f.fresh_next = mark_is_set(s->in->layout, &s->in->id, MARK_FRESH_NEXT);
 	f.ephemeral = s->profile.wake_policy == WAKE_EPHEMERAL;
 	f.resume_policy = s->profile.resume_policy;

@@ -17,6 +17,8 @@
 
 static const struct manifest bare = {.kind = KIND_SHELL, .envelope = ENVELOPE_BARE};
 
+#define QUEUE_HEAD ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.queue/0000000001.json"
+
 /* A peer without a session: what deliver_* is given then. */
 struct idle {
 	struct session session;
@@ -143,7 +145,7 @@ static void an_intent_whose_message_cannot_be_read_holds_up_nobody(void **state)
 
 	idle(w, &i);
 	world_send(w, "m1", "text");
-	world_write(w, ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.queue/0000000001.json", "broken");
+	world_write(w, QUEUE_HEAD, "broken");
 	sending(w, "m1", "%0", 7);
 	OK(deliver_settle(&i.in, &w->id, &i.out, e));
 	assert_false(is_sending(w));
@@ -203,12 +205,11 @@ static void a_head_that_nobody_can_read_is_passed_over(void **state)
 	idle(w, &i);
 	world_put(w, &(struct note){.id = "w1", .kind = ITEM_WAKE});
 	world_put(w, &(struct note){.id = "w2", .kind = ITEM_WAKE});
-	world_write(w, ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.queue/0000000001.json", "broken");
+	world_write(w, QUEUE_HEAD, "broken");
 	OK(deliver_queue(&i.in, &out, e));
 	assert_int_equal(out.delivered, 1);
 	assert_true(world_has_receipt(w, "w2"));
-	assert_true(
-	    world_exists(w, ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.queue/0000000001.json.bad"));
+	assert_true(world_exists(w, QUEUE_HEAD ".bad"));
 }
 
 static void link_in_place_of(const struct world *w, const char *what)
@@ -258,8 +259,14 @@ static void a_head_that_cannot_be_put_aside_is_an_error_and_no_endless_loop(void
 
 	idle(w, &i);
 	world_put(w, &(struct note){.id = "w1", .kind = ITEM_WAKE});
-	world_write(w, ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.queue/0000000001.json", "broken");
-	OK(fs_mkdirs(w->l.root_fd, LAYOUT_LIFECYCLE "/shell-bob.queue/0000000001.json.bad", e));
+	world_write(w, QUEUE_HEAD, "broken");
+	world_write(w, QUEUE_HEAD ".bad", "kept");
+	for (int k = 2; k <= 100; k++) { /* as many as are kept of one number */
+		char kept[256];
+
+		snprintf(kept, sizeof kept, QUEUE_HEAD ".%d.bad", k);
+		world_write(w, kept, "kept");
+	}
 	FAILS(ERR_FAILED, deliver_queue(&i.in, &out, e));
 }
 

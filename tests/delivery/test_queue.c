@@ -203,7 +203,7 @@ static void an_item_that_nobody_can_read_is_put_aside(void **state)
 	    "not json",
 	    "{}",
 	    "[]",
-	    "{\"format\":2,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"claude-ann\"}",
+	    "{\"format\":0,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"claude-ann\"}",
 	    "{\"format\":1,\"kind\":\"message\",\"id\":\"\",\"from\":\"claude-ann\"}",
 	    "{\"format\":1,\"kind\":\"message\",\"id\":\"../x\",\"from\":\"claude-ann\"}",
 	    "{\"format\":1,\"kind\":\"message\",\"id\":\"m1\",\"from\":\"nobody\"}",
@@ -221,10 +221,41 @@ static void an_item_that_nobody_can_read_is_put_aside(void **state)
 		FAILS(ERR_CORRUPT, queue_read(&w->l, &bob, "0000000001.json", &m, e));
 		assert_string_equal(m.id, "untouched");
 		assert_false(world_exists(w, QUEUE "0000000001.json"));
-		auto_free char *aside = world_read(w, QUEUE "0000000001.json.bad");
-		assert_string_equal(aside, wrong[i]);
 		assert_int_equal(queue_depth(&w->l, &bob), 1);
 	}
+	/* All of one number, and each is kept. */
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		char name[256] = QUEUE "0000000001.json.bad";
+
+		if (i > 0)
+			snprintf(name, sizeof name, QUEUE "0000000001.json.%zu.bad", i + 1);
+		auto_free char *aside = world_read(w, name);
+		assert_string_equal(aside, wrong[i]);
+	}
+}
+
+static void an_item_of_a_newer_format_stays_and_is_found(void **state)
+{
+	static const char newer[] = "{\"format\":2,\"id\":\"m7\",\"kind\":{\"of\":\"another\"}}";
+	struct world *w = *state;
+	struct queue_item m = {.kind = ITEM_WAKE, .id = "untouched"};
+	char file[64] = "";
+
+	put(w, "m1", "x");
+	put(w, "m2", "x");
+	world_write(w, QUEUE "0000000001.json", newer);
+	FAILS(ERR_REFUSED, queue_read(&w->l, &bob, "0000000001.json", &m, e));
+	HAS(last_err.msg, "was written by a newer iapeer (format 2)");
+	assert_string_equal(m.id, "untouched");
+	auto_free char *stays = world_read(w, QUEUE "0000000001.json");
+	assert_string_equal(stays, newer);
+	OK(queue_find(&w->l, &bob, "m7", file, e)); /* sent again it is no other message */
+	assert_string_equal(file, "0000000001.json");
+	OK(queue_find(&w->l, &bob, "m2", file, e));
+	FAILS(ERR_NOT_FOUND, queue_find(&w->l, &bob, "m9", file, e));
+	/* Its id stands elsewhere: nobody can say whether it is that one. */
+	world_write(w, QUEUE "0000000001.json", "{\"format\":3}");
+	FAILS(ERR_REFUSED, queue_find(&w->l, &bob, "m9", file, e));
 }
 
 static void only_items_are_items(void **state)
@@ -376,6 +407,7 @@ int main(void)
 	    TEST(sixteen_writers_lose_nothing_and_keep_their_order),
 	    TEST(a_peer_that_is_gone_has_no_queue_to_claim),
 	    TEST(an_item_that_nobody_can_read_is_put_aside),
+	    TEST(an_item_of_a_newer_format_stays_and_is_found),
 	    TEST(only_items_are_items),
 	    TEST(a_queue_whose_numbers_are_used_up_refuses_and_loses_nothing),
 	    TEST(a_message_is_found_by_its_id),

@@ -380,6 +380,31 @@ static void a_folder_that_is_not_there_is_named(void **state)
 	assert_false(world_exists(w, world_state(&w->id, "session")));
 }
 
+static void a_message_of_a_newer_format_waits_and_nothing_overtakes_it(void **state)
+{
+	struct world *w = *state;
+	struct apply_outcome out;
+	const char *head;
+
+	NEEDS_TMUX();
+	world_peer(w, "bob", NULL);
+	world_send(w, "m1", "true");
+	world_send(w, "m2", "true");
+	head = ROOT_REL(LAYOUT_LIFECYCLE) "/shell-bob.queue/0000000001.json";
+	world_write(w, head, "{\"format\":2,\"id\":\"m1\"}");
+	FAILS(ERR_REFUSED, world_try(w, TRIG_MESSAGE, &out, e));
+	HAS(last_err.msg, "was written by a newer iapeer (format 2)");
+	assert_false(world_exists(w, world_state(&w->id, "session"))); /* not woken in vain */
+	OK(mark_set(&w->l, &w->id, MARK_NEW_EAGER, e));
+	assert_true(world_apply(w, TRIG_NEW).started); /* a person may have it all the same */
+	out = world_apply(w, TRIG_MESSAGE);
+	HAS(out.waiting, "was written by a newer iapeer (format 2)");
+	assert_int_equal(queue_depth(&w->l, &w->id), 2);
+	OK(queue_remove(&w->l, &w->id, "0000000001.json", e));
+	world_apply(w, TRIG_MESSAGE);
+	assert_int_equal(world_receipt(w, "m2").status, DELIVERY_DELIVERED);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 
 int main(void)
@@ -402,6 +427,7 @@ int main(void)
 	    TEST(a_live_session_of_an_unregistered_name_is_left_alone),
 	    TEST(a_program_that_is_not_there_is_named),
 	    TEST(a_folder_that_is_not_there_is_named),
+	    TEST(a_message_of_a_newer_format_waits_and_nothing_overtakes_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

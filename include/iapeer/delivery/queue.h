@@ -64,14 +64,15 @@ int queue_files(const struct layout *l, const struct peer_id *id, struct strv *o
 		struct err *e) NODISCARD;
 size_t queue_depth(const struct layout *l,
 		   const struct peer_id *id); /* 0 also when it cannot be told */
-/* An item that makes no sense is moved aside (<name>.bad): ERR_CORRUPT. ERR_NOT_FOUND: it has left
- * the queue. Any other code: it is there still. */
+/* An item that makes no sense is moved aside (<name>.bad, beside what was there: <name>.2.bad):
+ * ERR_CORRUPT. ERR_NOT_FOUND: it has left the queue. Any other code: it is there still;
+ * ERR_REFUSED: a newer iapeer wrote it, and knows how to deliver it. */
 int queue_read(const struct layout *l, const struct peer_id *id, const char *file,
 	       struct queue_item *out, struct err *e) NODISCARD;
 int queue_remove(const struct layout *l, const struct peer_id *id, const char *file,
 		 struct err *e) NODISCARD;
-/* The file of the item with that message id. ERR_NOT_FOUND: none has it; any other code: that
- * cannot be told. */
+/* The file of the item with that message id, also of one that a newer iapeer wrote. ERR_NOT_FOUND:
+ * none has it; any other code: that cannot be told. */
 int queue_find(const struct layout *l, const struct peer_id *id, const char *message_id,
 	       char out_file[static 64], struct err *e) NODISCARD;
 int queue_force(const struct layout *l, const struct peer_id *id, const char *file,
