@@ -178,10 +178,25 @@ int fs_unlink(int dirfd, const char *path, struct err *e)
 	return err_set(e, ERR_FAILED, errno, "delete %s", path);
 }
 
+/* Durable where it is made, for nobody syncs it later: what is written into it is only as safe as
+ * its own name. Else as it was. 0, or an errno. */
+static int make_dir(const struct fs_place *at)
+{
+	int sys;
+
+	if (mkdirat(at->fd, at->name, 0700) < 0)
+		return errno == EEXIST ? 0 : errno;
+	sys = fs_sync_dir(at->fd);
+	if (sys)
+		unlinkat(at->fd, at->name, AT_REMOVEDIR);
+	return sys;
+}
+
 int fs_mkdirs(int dirfd, const char *path, struct err *e)
 {
 	char part[4096];
 	size_t len = strlen(path);
+	int sys;
 
 	if (len >= sizeof part)
 		return err_set(e, ERR_USAGE, ENAMETOOLONG, "make %s", path);
@@ -196,8 +211,9 @@ int fs_mkdirs(int dirfd, const char *path, struct err *e)
 			continue;
 		if (fs_place(dirfd, part, &at, e) < 0)
 			return -1;
-		if (mkdirat(at.fd, at.name, 0700) < 0 && errno != EEXIST)
-			return err_set(e, ERR_FAILED, errno, "make folder %s", part);
+		sys = make_dir(&at);
+		if (sys)
+			return err_set(e, ERR_FAILED, sys, "make folder %s", part);
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "iapeer/base/fault.h"
 #include "iapeer/base/plat.h"
 
 #include "iapeer/base/banned.h"
@@ -112,5 +113,19 @@ int fs_place(int dirfd, const char *path, struct fs_place *out, struct err *e)
 		return err_set(e, ERR_REFUSED, 0, "open %s: not a path of ours", path);
 	*out = (struct fs_place){.fd = at >= 0 ? at : dirfd, .owned = at, .name = rest};
 	take_fd(&at);
+	return 0;
+}
+
+int fs_sync_dir(int fd)
+{
+	int fault = fault_point("fs.dirsync");
+
+	if (fault)
+		return fault;
+	/* AT_FDCWD: a path without a slash; its folder is ours to open. Some file systems refuse to
+	 * sync a folder. */
+	auto_fd int own = fd == AT_FDCWD ? open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (fsync(own >= 0 ? own : fd) < 0 && errno != EINVAL && errno != EBADF)
+		return errno;
 	return 0;
 }

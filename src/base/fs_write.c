@@ -64,20 +64,6 @@ static int write_temp(const struct fs_place *at, char temp[static TEMP_NAME], co
 	return 0;
 }
 
-static int sync_dir(int fd)
-{
-	int fault = fault_point("fs.dirsync");
-
-	if (fault)
-		return fault;
-	/* AT_FDCWD: a path without a slash; its folder is ours to open. Some file systems refuse to
-	 * sync a folder. */
-	auto_fd int own = fd == AT_FDCWD ? open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (fsync(own >= 0 ? own : fd) < 0 && errno != EINVAL && errno != EBADF)
-		return errno;
-	return 0;
-}
-
 /* NOLINTNEXTLINE(readability-function-size): fs_write_atomic() and whether to sync */
 static int put(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
 	       bool durable, struct err *e)
@@ -98,7 +84,7 @@ static int put(int dirfd, const char *path, const void *bytes, size_t len, mode_
 			unlinkat(at.fd, temp, 0);
 		return err_set(e, ERR_FAILED, sys, "write %s", path);
 	}
-	sys = durable ? sync_dir(at.fd) : 0;
+	sys = durable ? fs_sync_dir(at.fd) : 0;
 	if (sys)
 		return err_set(e, ERR_FAILED, sys, "write %s", path);
 	return 0;
@@ -188,7 +174,10 @@ static int publish(int dirfd, const char *path, const struct buf *body, mode_t m
 	if (temp[0] && unlinkat(at.fd, temp, 0) < 0 && !sys && errno != ENOENT)
 		sys = errno;
 	if (!sys && durable)
-		sys = sync_dir(at.fd);
+		sys = fs_sync_dir(at.fd);
+	/* Who is told that it failed should not find it done. */
+	if (sys && created)
+		unlinkat(at.fd, at.name, 0);
 	if (sys)
 		return err_set(e, ERR_FAILED, sys, "write %s", path);
 	*out_created = created;
@@ -234,7 +223,7 @@ int fs_rename(int dirfd, const char *from, const char *to, struct err *e)
 	if (!sys && renameat(a.fd, a.name, b.fd, b.name) < 0)
 		sys = errno;
 	if (!sys)
-		sys = sync_dir(b.fd);
+		sys = fs_sync_dir(b.fd);
 	if (sys)
 		return err_set(e, sys == ENOENT ? ERR_NOT_FOUND : ERR_FAILED, sys, "move %s to %s",
 			       from, to);

@@ -49,8 +49,9 @@ int fs_read_at(int dirfd, const char *path, int64_t offset, size_t max, struct b
 int fs_write_atomic(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
 		    struct err *e) NODISCARD;
 /* The same, but the file must not exist yet: published by link(2). *out_created says whether this
- * call did it; false: somebody else had, and their file stands. After a failure to sync the folder
- * the file may be there all the same. */
+ * call did it; false: somebody else had, and their file stands. What fails behind the link takes it
+ * away again, as well as it can: the file remains where that fails too, or we are killed before it,
+ * and somebody may have read it in between. */
 int fs_publish(int dirfd, const char *path, const void *bytes, size_t len, mode_t mode,
 	       bool *out_created, struct err *e) NODISCARD;
 /* The same without fsync: the caller syncs once for many. */
@@ -76,7 +77,8 @@ int fs_rename(int dirfd, const char *from, const char *to,
 	      struct err *e) NODISCARD; /* and fsync of to's folder */
 int fs_remove_tree(int dirfd, const char *path,
 		   struct err *e) NODISCARD; /* missing: done; follows no link */
-/* Make all missing folders, mode 0700. */
+/* Make all missing folders, mode 0700, and durably: the parent of each one that is made is synced.
+ * Who is killed between the two leaves a folder that only the system's next write-back keeps. */
 int fs_mkdirs(int dirfd, const char *path, struct err *e) NODISCARD;
 /* Delete the regular files of a folder (not below it) that were last changed before that time, but
  * never the `keep` newest. A missing folder is empty. */

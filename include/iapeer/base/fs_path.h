@@ -21,3 +21,5 @@ int fs_place(int dirfd, const char *path, struct fs_place *out, struct err *e) N
  */
 int fs_open_below(int dirfd, const char *path, int flags, mode_t mode);
 void fs_place_done(struct fs_place *at);
+/* What was made, renamed or linked in the folder survives a power cut. 0, or an errno. */
+int fs_sync_dir(int fd) NODISCARD;
