@@ -250,9 +250,10 @@ static int greet(const struct layout *l, struct keeper_link *k, int64_t deadline
 	settings_text(&mine, text, sizeof text);
 	if (theirs && strcmp(theirs, text) != 0 && !said)
 		log_warn("client",
-			 "the keeper runs with other settings than this command has: it has [%s], "
-			 "here [%s]",
-			 theirs, text);
+			 "the keeper runs with other settings than this command has: it has %s, "
+			 "this command %s (`iapeer supervise --stop`, then the next command "
+			 "starts one with its own)",
+			 theirs[0] ? theirs : "the defaults", text[0] ? text : "the defaults");
 	said = true;
 	return 0;
 }

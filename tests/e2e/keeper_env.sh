@@ -65,4 +65,5 @@ check_eq "has none of that" "<>" "$out"
 # Settings: the keeper's are its own and config.json's.
 check_exit "a command with other settings" 0 env IAPEER_BOOT_PARALLEL=9 "$IAPEER_BIN" send ann true
 check_has "says that the keeper runs with others" "$err" "other settings"
+check_has "in words" "$err" "this command boot_parallel=9 ("
 e2e_end
