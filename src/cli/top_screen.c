@@ -1,8 +1,11 @@
 #include "iapeer/cli/top_screen.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
+#include <unistd.h>
 #include <wchar.h>
 
 #define NCURSES_WIDECHAR 1 /* get_wch() and UTF-8, on macOS too */
@@ -47,6 +50,29 @@ int top_screen_open(const struct term *t, struct err *e)
 void top_screen_close(void)
 {
 	endwin();
+}
+
+/* Without curses, whose first look at a key would paint the panel over the page. What else was
+ * typed, the rest of an arrow's escape sequence say, goes with it. */
+void top_screen_wait_read(void)
+{
+	static const char leave[] = {'q', 'Q', ' ', '\r', '\n', 0x1b /* Escape */,
+				     0x04 /* Ctrl-D */};
+	struct termios cooked = {.c_lflag = 0}, raw;
+	bool changed = tcgetattr(STDIN_FILENO, &cooked) == 0;
+	ssize_t n;
+	char c;
+
+	raw = cooked;
+	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+	raw.c_cc[VMIN] = 1;
+	raw.c_cc[VTIME] = 0;
+	changed = changed && tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
+	do
+		n = read(STDIN_FILENO, &c, 1);
+	while ((n < 0 && errno == EINTR) || (n == 1 && !memchr(leave, c, sizeof leave)));
+	if (changed)
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &cooked);
 }
 
 /* Half of the screen is the preview, if that leaves something of both. */

@@ -113,7 +113,14 @@ static void quietly(struct panel *p, const char *const *words)
 		say(p, buf_cstr(&r.err), r.err.len);
 }
 
-/* With the terminal; `stay`: until Enter is pressed, so that it can be read. */
+static void until_read(void)
+{
+	printf("\n-- q, Esc or Enter goes back to the panel --");
+	fflush(stdout);
+	top_screen_wait_read();
+}
+
+/* With the terminal; `stay`: until it was read. */
 static void in_front(struct panel *p, const char *const *words, bool stay)
 {
 	AUTO(strv_done) struct strv argv = STRV_INIT;
@@ -127,29 +134,22 @@ static void in_front(struct panel *p, const char *const *words, bool stay)
 	if (proc_foreground(p->self, strv_argv(&argv), &status, &e) < 0) {
 		str_cut(p->top.message, sizeof p->top.message, e.msg);
 	} else if (stay || status != 0) {
-		printf("\n-- Enter goes back to the panel --");
-		fflush(stdout);
-		for (int c = getchar(); c != '\n' && c != EOF;)
-			c = getchar();
+		until_read();
 	}
 }
 
 #define QUIETLY(p, ...)        quietly(p, (const char *const[]){__VA_ARGS__, NULL})
 #define IN_FRONT(p, stay, ...) in_front(p, (const char *const[]){__VA_ARGS__, NULL}, stay)
 
-static void help(struct panel *p)
+static void help(void)
 {
 	top_screen_close();
 	printf("\niapeer top: peers, and what the selected one shows. It looks once a second.\n\n");
 	for (const struct top_binding *b = top_bindings; b->shown; b++)
 		if (b->what)
 			printf("  %-10s %s\n", b->shown, b->what);
-	printf("\n`+` behind a status: somebody is attached. C-b d leaves an attached peer.\n"
-	       "\n-- Enter goes back to the panel --");
-	fflush(stdout);
-	for (int c = getchar(); c != '\n' && c != EOF;)
-		c = getchar();
-	(void)p;
+	printf("\n`+` behind a status: somebody is attached. C-b d leaves an attached peer.\n");
+	until_read();
 }
 
 static void ask_for(struct panel *p, enum top_prompt what)
@@ -177,7 +177,7 @@ static void obey(struct panel *p, enum top_act act)
 	else if (act >= TOP_DO_FILTER && act <= TOP_DO_REMOVE)
 		ask_for(p, (enum top_prompt)(act - TOP_DO_FILTER + TOP_FILTER));
 	else if (act == TOP_HELP)
-		help(p);
+		help();
 	else if (!r)
 		return;
 	else if (act == TOP_ATTACH)

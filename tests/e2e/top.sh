@@ -106,12 +106,13 @@ check_soon "and back by C-b d" 20 shows "2 peers"
 term resize-window -t t: -x 60 -y 12
 check_soon "a small terminal" 15 shows "2 peers"
 keys h
-check_soon "h shows the keys" 15 shows "attach"
-keys Enter
+check_soon "h shows the keys" 15 shows "Enter goes back"
+keys q
+check_soon "q leaves that page, not the panel" 15 shows "2 peers"
 keys w
 check_soon "w tells its story" 20 shows "Enter goes back"
-keys Enter
-check_soon "and back" 15 shows "2 peers"
+keys Escape
+check_soon "and back by Escape" 15 shows "2 peers"
 close_top
 
 # ---- a thousand peers

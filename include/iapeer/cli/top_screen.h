@@ -6,6 +6,8 @@
 int top_screen_open(const struct term *t, struct err *e) NODISCARD;
 /* Give it back, as it was. */
 void top_screen_close(void);
+/* While it is given back, and a page stands there: wait for q, Escape, Enter, a blank or Ctrl-D. */
+void top_screen_wait_read(void);
 /* Draw all of it. `preview`: what the selected peer shows, raw; NULL: none. */
 void top_screen_draw(const struct term *term, struct top *t, const char *preview);
 /* Its version, "6.4.20221231"; "none" in a build without it. */
