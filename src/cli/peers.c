@@ -12,6 +12,7 @@
 #include "iapeer/base/str.h"
 #include "iapeer/cli/words.h"
 #include "iapeer/delivery/queue.h"
+#include "iapeer/delivery/sender.h"
 #include "iapeer/runtime/manifest.h"
 
 #include "iapeer/base/banned.h"
@@ -222,4 +223,16 @@ struct json *peer_json(const struct ctx *c, const struct peer_record *r, const s
 	for (size_t i = 0; i < r->runtimes.n; i++)
 		json_push(list, runtime_json(&sights[i]));
 	return o;
+}
+
+int peer_said_by_person(const struct ctx *c, const char *what, struct err *e)
+{
+	struct sender who;
+
+	if (sender_find(&c->layout, &c->registry, NULL, &who, e) < 0)
+		return -1;
+	if (who.nature != NATURE_ARTIFICIAL)
+		return 0;
+	err_set(e, ERR_REFUSED, 0, "%s: this is said by a person, not by an agent", what);
+	return err_hint(e, "a person types it, outside of every agent's session");
 }

@@ -228,8 +228,17 @@ static int take_texts(const struct parsed *p, struct creation *n, struct err *e)
 	for (size_t i = 0; i < opt_count(p, "tag"); i++)
 		if (words_tags(opt_nth(p, "tag", i), &n->profile.tags, e) < 0)
 			return -1;
-	if (opt_given(p, "trust"))
-		n->profile.trust = true;
+	return 0;
+}
+
+static int take_trust(const struct ctx *c, const struct parsed *p, struct creation *n,
+		      struct err *e)
+{
+	if (!opt_given(p, "trust"))
+		return 0;
+	if (peer_said_by_person(c, "--trust", e) < 0)
+		return -1;
+	n->profile.trust = true;
 	return 0;
 }
 
@@ -253,16 +262,18 @@ static void trusted_options(const struct manifest *m, struct buf *out)
 		buf_str(out, "no other options");
 }
 
-/* The decision is the owner's: asked on a terminal, else only said. */
+/* The decision is the owner's: asked on a terminal that is not an agent's, else only said. */
 static void decide_trust(const struct ctx *c, const struct manifest *m, struct creation *n)
 {
 	AUTO(buf_done) struct buf options = BUF_INIT(CAP_STATE);
 	char answer[16] = "";
+	struct err agent;
 
 	if (n->profile.trust || !asks_for_trust(m))
 		return;
 	trusted_options(m, &options);
-	if (!c->term.in_tty || !c->term.err_tty || c->json) {
+	if (!c->term.in_tty || !c->term.err_tty || c->json ||
+	    peer_said_by_person(c, "trust", &agent) < 0) {
 		strv_fmt(&n->warnings,
 			 "%s may ask whether it may work in this folder; `iapeer create %s "
 			 "--trust` answers yes for it, and starts it with %s",
@@ -409,7 +420,8 @@ int verb_create(struct ctx *c, const struct parsed *p, struct err *e)
 	if (peer_edit_begin(c, n.name, p->verb->name, &lock, e) < 0 || find(c, p, &n, e) < 0)
 		return -1;
 	if (check_place(c, &n, e) < 0 || take_intelligence(c, p, &n, e) < 0 ||
-	    take_runtimes(c, p, &n, e) < 0 || take_texts(p, &n, e) < 0)
+	    take_runtimes(c, p, &n, e) < 0 || take_texts(p, &n, e) < 0 ||
+	    take_trust(c, p, &n, e) < 0)
 		return -1;
 	if (c->registry.newer)
 		return err_set(

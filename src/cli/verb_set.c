@@ -13,7 +13,6 @@
 #include "iapeer/cli/opt.h"
 #include "iapeer/cli/peers.h"
 #include "iapeer/cli/words.h"
-#include "iapeer/delivery/sender.h"
 #include "iapeer/lifecycle/converse.h"
 #include "iapeer/lifecycle/move.h"
 #include "iapeer/lifecycle/move_intent.h"
@@ -76,28 +75,13 @@ static int set_resume_policy(struct edit *x, const char *value, struct err *e)
 		       "resume_policy: \"%.40s\" is none of continue, topic, always, never", value);
 }
 
-/* Text in a shell is a command: that agents may type there is for people to say, and so is that a
- * program asks nothing any more. */
-static int check_person(const struct edit *x, const char *key, struct err *e)
-{
-	struct sender who;
-
-	if (sender_find(&x->c->layout, &x->c->registry, NULL, &who, e) < 0)
-		return -1;
-	if (who.nature != NATURE_ARTIFICIAL)
-		return 0;
-	err_set(e, ERR_REFUSED, 0, "%s: this is said by a person, not by an agent", key);
-	return err_hint(e, "iapeer set %s %s=..., typed outside of its session", x->record->name,
-			key);
-}
-
 static int set_trust(struct edit *x, const char *value, struct err *e)
 {
 	bool yes = strcmp(value, "yes") == 0;
 
 	if (!yes && *value && strcmp(value, "no") != 0)
 		return err_set(e, ERR_USAGE, 0, "trust: \"%.40s\" is neither yes nor no", value);
-	if (yes && check_person(x, "trust", e) < 0)
+	if (yes && peer_said_by_person(x->c, "trust", e) < 0)
 		return -1;
 	x->profile.trust = yes;
 	return 0;
@@ -109,7 +93,7 @@ static int set_accepts(struct edit *x, const char *value, struct err *e)
 	AUTO(strv_done) struct strv words = STRV_INIT;
 	unsigned accepts = 0;
 
-	if (check_person(x, "accepts", e) < 0)
+	if (peer_said_by_person(x->c, "accepts", e) < 0)
 		return -1;
 	words_split(value, ',', &words);
 	for (size_t i = 0; i < words.n; i++) {

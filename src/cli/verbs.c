@@ -11,7 +11,7 @@
 	"the same name: runtimes and tags are added, what is not given stays.\n\n"                 \
 	"--trust is the owner's word for two things: the program may work in that folder, and "    \
 	"it is started with its own options for asking nothing (claude: "                          \
-	"--dangerously-skip-permissions).\n\n"                                                     \
+	"--dangerously-skip-permissions). An agent cannot give it.\n\n"                            \
 	"  iapeer create bob --runtime shell\n"                                                    \
 	"  iapeer create reviewer --runtime claude --workdir ~/src/app --tag review"
 #define LIST_DETAIL                                                                                    \
@@ -339,7 +339,6 @@ const struct verb verbs[] = {
     {.name = "mcp",
      .run = verb_mcp,
      .args = "",
-     .flags = V_JSON,
      .brief = "a server for agents: the tool send_to_peer (MCP, stdio)",
      .detail = MCP_DETAIL},
     {.name = "completion",

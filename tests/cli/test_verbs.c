@@ -60,12 +60,14 @@ static void a_verb_that_takes_arguments_names_them(void **state)
 		assert_true((verbs[i].max_args > 0) == (verbs[i].args[0] != '\0'));
 }
 
+/* But the server, which says nothing else. */
 static void everything_that_prints_can_print_json(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < n_verbs; i++)
 		if (!(verbs[i].flags & V_HIDDEN))
-			assert_true(verbs[i].flags & V_JSON);
+			assert_true(((verbs[i].flags & V_JSON) != 0) ==
+				    (strcmp(verbs[i].name, "mcp") != 0));
 }
 
 static void check_options(const struct verb *v)

@@ -101,6 +101,12 @@ touch "$E2E_DIR/let-go"
 check_exit "and then can" 0 iapeer create late --runtime shell
 # shellcheck disable=SC2016
 attack "she has her program ask nothing any more" 5 '"$IAPEER" set sheila trust=yes'
+attack "she makes one that asks nothing" 5 '"$IAPEER" create eve --runtime claude --trust'
+check_has "a person's to say, too" "$out" "--trust: this is said by a person"
+check_not "and there is none" iapeer show eve
+# shellcheck disable=SC2016
+attack "without it she may" 0 '"$IAPEER" create eve --runtime shell'
+# shellcheck disable=SC2016
 attack "she lets herself write to a shell" 5 '"$IAPEER" set sheila accepts=artificial,natural,absent'
 check_has "that is a person's to say" "$out" "said by a person"
 check_exit "who can" 0 iapeer set sheila accepts=artificial,natural,absent

@@ -52,6 +52,9 @@ void peer_tags(const struct peer_record *r, struct strv *out);
  * s; ERR_TIMEOUT names the holder. To be taken before any identity's lock. */
 int peer_edit_begin(struct ctx *c, const char *name, const char *what, struct lock *out,
 		    struct err *e) NODISCARD;
+/* Text in a shell is a command: that agents may type there is for people to say, and so is that a
+ * program asks nothing any more. ERR_REFUSED: it is an agent who calls. `what` is named. */
+int peer_said_by_person(const struct ctx *c, const char *what, struct err *e) NODISCARD;
 /* Take the peer's lock, waiting at most wait_ms: ERR_TIMEOUT names the holder. `what`: what we are
  * about to do. */
 int peer_lock(const struct ctx *c, const struct peer_id *id, const char *what, int64_t wait_ms,
