@@ -104,6 +104,12 @@ attack "she has her program ask nothing any more" 5 '"$IAPEER" set sheila trust=
 attack "she makes one that asks nothing" 5 '"$IAPEER" create eve --runtime claude --trust'
 check_has "a person's to say, too" "$out" "--trust: this is said by a person"
 check_not "and there is none" iapeer show eve
+if command -v script >/dev/null; then # a terminal of her own, where a person would be asked
+	# shellcheck disable=SC2016
+	attack "on a terminal she is not asked either" 0 'echo y | script -qec "\"$IAPEER\" create eva --runtime fake" /dev/null'
+	check_lacks "not a word of it" "$out" "Trust it there"
+	check_lacks "and it is not trusted" "$(cat "$IAPEER_ROOT/peers/eva/.iapeer/"*.json)" '"trust"'
+fi
 # shellcheck disable=SC2016
 attack "without it she may" 0 '"$IAPEER" create eve --runtime shell'
 # shellcheck disable=SC2016
