@@ -115,6 +115,7 @@ if [ -d /proc/self ]; then # flock(1)
 	mkfifo let-go
 	flock "$IAPEER_ROOT/state/iapeer/locks/shell-bob" cat let-go >/dev/null &
 	holder=$!
+	check_soon "somebody is at the peer" 5 not flock -n "$IAPEER_ROOT/state/iapeer/locks/shell-bob" true
 	"$IAPEER_BIN" queue bob --force-next >forced.out 2>&1 &
 	forcing=$!
 	waits_for_lock() { find "/proc/$forcing/fd" -lname "*/locks/shell-bob" | grep -q .; }
