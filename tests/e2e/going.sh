@@ -21,7 +21,7 @@ nothing_left() { # name
 }
 
 # ---- both wait for the lock under which messages are accepted
-for round in 1 2 3; do
+for _ in 1 2 3; do
 	for how in send start; do
 		must iapeer create bob --runtime shell
 		must iapeer start bob # its locks are there
