@@ -113,9 +113,9 @@ check_eq "queued again" 8 "$rc"
 # Not while somebody is at the peer: what he takes from the queue must not come back.
 if [ -d /proc/self ]; then # flock(1)
 	mkfifo let-go
-	flock "$IAPEER_ROOT/state/iapeer/locks/shell-bob" cat let-go >/dev/null &
+	flock "$IAPEER_ROOT/state/iapeer/locks/shell-bob" sh -c 'echo yes >held; cat let-go' >/dev/null &
 	holder=$!
-	check_soon "somebody is at the peer" 5 not flock -n "$IAPEER_ROOT/state/iapeer/locks/shell-bob" true
+	check_soon "somebody is at the peer" 5 test -s held
 	"$IAPEER_BIN" queue bob --force-next >forced.out 2>&1 &
 	forcing=$!
 	waits_for_lock() { find "/proc/$forcing/fd" -lname "*/locks/shell-bob" | grep -q .; }
