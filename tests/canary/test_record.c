@@ -273,18 +273,25 @@ static void a_deliberate_end_is_no_death(void **state)
 	assert_true(world_exists(w, state_file("shell-bob", "ending")));
 }
 
+/* Another server of that identity is armed by the time its death is recorded. */
+static void is_not_taken_for_a_newer_one(struct world *w, struct death *d)
+{
+	struct canary newer = d->canary;
+
+	newer.server = scratch_process();
+	OK(canary_arm(&w->l, &newer, e));
+	record(w, d, 1);
+	assert_int_equal(world_lines(w, EXITS, "ev=server-exit"), 0);
+	assert_true(world_exists(w, state_file("shell-bob", "canary")));
+	scratch_end(newer.server, SIGKILL);
+}
+
 static void a_newer_servers_record_is_not_taken_for_the_old_ones(void **state)
 {
 	struct world *w = *state;
 	struct death d = killed(w, "shell-bob", SIGKILL);
-	struct canary newer = d.canary;
 
-	newer.server = scratch_process();
-	OK(canary_arm(&w->l, &newer, e));
-	record(w, &d, 1);
-	assert_int_equal(world_lines(w, EXITS, "ev=server-exit"), 0);
-	assert_true(world_exists(w, state_file("shell-bob", "canary")));
-	scratch_end(newer.server, SIGKILL);
+	is_not_taken_for_a_newer_one(w, &d);
 }
 
 /* ---- its armed record was deleted or damaged ---- */
@@ -325,18 +332,12 @@ static void an_ending_or_a_newer_server_is_stronger_than_who_knows_the_old_one(v
 {
 	struct world *w = *state;
 	struct death d = killed(w, "shell-bob", SIGKILL);
-	struct canary newer = d.canary;
 
 	d.unmarked = true;
 	OK(canary_begin_ending(&w->l, "shell-bob", "stop", "park", 1, e));
 	record(w, &d, 1);
 	OK(canary_finish_ending(&w->l, "shell-bob", e));
-	newer.server = scratch_process();
-	OK(canary_arm(&w->l, &newer, e));
-	record(w, &d, 1);
-	assert_int_equal(world_lines(w, EXITS, "ev=server-exit"), 0);
-	assert_true(world_exists(w, state_file("shell-bob", "canary")));
-	scratch_end(newer.server, SIGKILL);
+	is_not_taken_for_a_newer_one(w, &d);
 }
 
 /* ---- many, and elsewhere ---- */
